@@ -1,0 +1,14 @@
+// Tests are TypeScript, loaded by tsx. They meet plyfs as sources (the condition `plyfs-source` of package.json), or, when
+// PLYFS_TEST=dist, as the built package: scripts/dist-loader.mjs sends whatever would load lib/ or layers/ to dist/.
+const dist = process.env.PLYFS_TEST === 'dist'
+
+export default {
+  files: ['test/**/*.test.ts', '!test/types/**'],
+  extensions: { ts: 'module' },
+  nodeArguments: ['--import=tsx', dist ? '--import=./scripts/dist-loader.mjs' : '--conditions=plyfs-source'],
+  // A process a file, not a thread: tests replace node:fs, change directory and drop privileges.
+  workerThreads: false,
+  concurrency: 2,
+  timeout: '2m',
+  tap: process.env.PLYFS_TAP === '1',
+}
