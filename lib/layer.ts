@@ -1,0 +1,61 @@
+/** The authoring kit: all that a layer imports. */
+export type { Caller, Context } from './context.js'
+export { type Errno, isErrno } from './errno.js'
+export {
+  type Around,
+  attempt,
+  attemptOn,
+  Call,
+  type Capabilities,
+  call,
+  callOn,
+  type Extension,
+  type ExtensionMap,
+  type Guard,
+  type Layer,
+  type LayerOptions,
+  layer,
+  type Offload,
+  type OtherFs,
+  type Site,
+  VIRTUAL_FD,
+  virtualFd,
+} from './extension.js'
+export type { Dentry, OpenFile } from './file.js'
+export {
+  O_ACCMODE,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_TMPFILE,
+  O_TRUNC,
+  O_WRONLY,
+  R_OK,
+  W_OK,
+  X_OK,
+} from './flags.js'
+export { namei, PATH_MAX, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './namei.js'
+export {
+  type Attributes,
+  type Entry,
+  type FdOp,
+  isOp,
+  OP,
+  OPS,
+  type Op,
+  type OpInfo,
+  type OpTable,
+  type Path,
+  type PathOp,
+  type Reply,
+  type Request,
+  type StatFs,
+  type Stats,
+  type WatchHandle,
+  type WatchSink,
+  type WriteOp,
+} from './op.js'
+export { makeStats, preciseOf, toBigIntStats } from './stats.js'
+export { AROUND, Failed, Forward, fail, forward, NEXT, PASSTHROUGH, Replied, reply, type Verdict } from './verdict.js'
