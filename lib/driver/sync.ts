@@ -1,0 +1,135 @@
+/** Runs plans for callers that wait. */
+import type { Context } from '../context.js'
+import { type Exchange, notAVerdict, type Plan, type Step } from '../exchange.js'
+import type { Call } from '../extension.js'
+import type { Op, Reply, Request } from '../op.js'
+import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Replied, type Verdict } from '../verdict.js'
+import { compilePlan } from './compile.js'
+import { BAD_FD, isForeign, nested, REENTERED, type Replaced, unwind } from './unwind.js'
+
+type Out = Reply<Op> | Failed
+/** A plan as a function. */
+export type Run = (req: Request<Op>, cx: Context) => Out
+
+/** Perform one request, from the top. Exceptions are bugs: of a layer, or of a lower that throws what is no errno. */
+export const runSync = <O extends Op>(x: Exchange, op: O, req: Request<O>, cx: Context): Reply<O> | Failed =>
+  syncPlan(x, op)(req, cx) as Reply<O> | Failed
+
+/** The first step's hook has yet to be asked. */
+export const UNHEARD: unique symbol = Symbol('plyfs.unheard')
+
+const runs = new WeakMap<Plan, Run>()
+
+/** The plan of `op` as a function, for callers that keep it: compiled where code may be generated, else interpreted. */
+export const syncPlan = (x: Exchange, op: Op): Run => {
+  const plan = x.plans[op]
+  let run = runs.get(plan)
+  if (run === undefined) {
+    run = compilePlan(x, plan, { resume, unwind, UNHEARD }) ?? interpretPlan(x, plan)
+    runs.set(plan, run)
+  }
+  return run
+}
+
+/** The plan run by the loop alone. */
+export const interpretPlan =
+  (x: Exchange, plan: Plan): Run =>
+  (req, cx) => {
+    if (!x.refusesReentry) return descend(x, plan, req, cx, 0)
+    if (x.busy) return REENTERED
+    x.busy = true
+    try {
+      return descend(x, plan, req, cx, 0)
+    } finally {
+      x.busy = false
+    }
+  }
+
+/** Perform a request from the layer with index `layer` on down. */
+const descend = (x: Exchange, plan: Plan, req: Request<Op>, cx: Context, layer: number): Out => {
+  if (plan.onFd && x.ownFilesOnly && isForeign(plan, req)) return BAD_FD
+  if (plan.releases) x.released((req as Request<'release'>).fd)
+  if (plan.writes) x.epoch++
+  const from = layer === 0 ? 0 : (plan.below[layer] as number)
+  return resume(x, plan, from, from, req, cx, UNHEARD)
+}
+
+/**
+ * Go on at step `start`.
+ * @param heard what that step's request hook has said already, or UNHEARD
+ */
+const resume = (
+  x: Exchange,
+  plan: Plan,
+  from: number,
+  start: number,
+  first: Request<Op>,
+  cx: Context,
+  heard: Verdict<Op> | typeof UNHEARD,
+): Out => {
+  const { steps, op } = plan
+  let req = first
+  let verdict = heard
+  let out: Out | undefined
+  let replaced: Replaced | undefined
+  let passedAt = -1
+  let answered = false
+  let at = start
+  for (; at < steps.length; at++) {
+    const step = steps[at] as Step
+    if (passedAt !== -1 && !step.pinned) continue
+    const { ext } = step
+    if (ext.request !== undefined) {
+      const said = verdict === UNHEARD ? ext.request(req as never, cx) : verdict
+      verdict = UNHEARD
+      if (said === NEXT) continue
+      if (said === PASSTHROUGH) {
+        if (passedAt === -1) passedAt = at
+        continue
+      }
+      if (said instanceof Replied || said instanceof Failed) {
+        out = said instanceof Failed ? said : said.value
+        answered = true
+        break
+      }
+      if (said instanceof Forward) {
+        replaced ??= []
+        replaced.push(at, req)
+        req = said.request
+        continue
+      }
+      if (said !== AROUND || ext.around === undefined) throw notAVerdict(step, op, 'request', said)
+    }
+    if (ext.around === undefined) continue
+    out = runAround(x, ext.around(req as never, cx), step.index, cx)
+    answered = true
+    break
+  }
+  if (!answered) out = plan.lower.sync(req, cx)
+  if (plan.opens && typeof out === 'number') x.opened(out, req as Request<'open'>, !answered)
+  if (plan.writes) x.epoch++
+  if (!plan.hasUp || at === from) return out as Out
+  return unwind(plan, from, at, out as Out, req, replaced, passedAt, cx)
+}
+
+const runAround = (x: Exchange, generator: Generator<Call<Op>, Out, Out>, index: number, cx: Context): Out => {
+  const inner = nested(cx)
+  let input: Out = undefined
+  try {
+    for (;;) {
+      const step = generator.next(input)
+      if (step.done) return step.value
+      try {
+        const { op, request, on } = step.value
+        input = on === undefined ? descend(x, x.plans[op], request, inner, index + 1) : on.sync(op, request, inner)
+      } catch (bug) {
+        // The generator's own `finally` must run, and may not swallow a bug by accident.
+        generator.throw(bug)
+        throw bug
+      }
+    }
+  } catch (thrown) {
+    if (thrown instanceof Failed) return thrown
+    throw thrown
+  }
+}

@@ -1,0 +1,61 @@
+/** The way up: what every driver does with a reply or a failure on its way to the top. */
+import type { Context } from '../context.js'
+import { notAVerdict, type Plan, type Step } from '../exchange.js'
+import type { Op, Reply, Request } from '../op.js'
+import { Failed, NEXT, PASSTHROUGH, Replied } from '../verdict.js'
+
+/** Requests that were replaced on the way down, with the step that did it: [step, request, step, request …]. */
+export type Replaced = (number | Request<Op>)[]
+
+/**
+ * Take `out` from just above step `at` up to step `from`.
+ * @param passedAt the step that said PASSTHROUGH: below it only pinned layers were asked; -1 means none did
+ */
+export const unwind = (
+  plan: Plan,
+  from: number,
+  at: number,
+  out: Reply<Op> | Failed,
+  req: Request<Op>,
+  replaced: Replaced | undefined,
+  passedAt: number,
+  cx: Context,
+): Reply<Op> | Failed => {
+  let value = out
+  let seen = req
+  for (let k = at - 1; k >= from; k--) {
+    const step = plan.steps[k] as Step
+    if (replaced !== undefined) {
+      while (replaced.length > 0 && (replaced[replaced.length - 2] as number) >= k) {
+        seen = replaced.pop() as Request<Op>
+        replaced.pop()
+      }
+    }
+    if (passedAt !== -1 && k > passedAt && !step.pinned) continue
+    const { ext } = step
+    if (value instanceof Failed) {
+      if (ext.error === undefined) continue
+      const verdict = ext.error(value.errno, seen, cx)
+      if (verdict === NEXT || verdict === PASSTHROUGH) continue
+      if (verdict instanceof Replied) value = verdict.value
+      else if (verdict instanceof Failed) value = verdict
+      else throw notAVerdict(step, plan.op, 'error', verdict)
+    } else if (ext.reply !== undefined) {
+      value = ext.reply(value as never, seen as never, cx)
+    }
+  }
+  return value
+}
+
+/** A context for what an `around` asks below. */
+export const nested = (cx: Context): Context => ({ caller: cx.caller, epoch: cx.epoch, depth: cx.depth + 1 })
+
+export const REENTERED = Failed.of('ELOOP')
+export const BAD_FD = Failed.of('EBADF')
+
+/** Whether a request is about an open file that this stack did not open. */
+export const isForeign = (plan: Plan, req: Request<Op>): boolean => {
+  const { fd, file } = req as Request<'getattr'>
+  if (fd !== undefined && file === undefined) return true
+  return plan.onTwo && (req as Request<'copy_file_range'>).fileOut === undefined
+}
