@@ -1,0 +1,58 @@
+/**
+ * Requests that carry a dentry: their paths are canonical, and no symbolic link in them may be followed at the moment of
+ * use, whatever has been swapped in since somebody looked. See lib/lower/safe-path.
+ */
+import type { Lower, LowerOp } from '../../lower.js'
+import { OP, OPS, type Op, type OpInfo, type PathOp, type Request } from '../../op.js'
+import { watchOp } from '../rooted/watch.js'
+import { type Canonical, canonicalOnly, hasProc } from '../safe-path/index.js'
+
+type StrictOps = { readonly [O in PathOp]: Lower['ops'][O] }
+
+let made: { readonly ops: StrictOps | undefined } | undefined
+let can: boolean | undefined
+
+const make = (all: Canonical | undefined): StrictOps | undefined =>
+  all === undefined ? undefined : { ...all.ops, watch: watchOp(all.pick) }
+
+/** Made when it is first asked for: nobody else loads koffi. */
+const strict = (): StrictOps | undefined => {
+  made ??= { ops: make(canonicalOnly()) }
+  return made.ops
+}
+
+/** Whether a swapped link is noticed: on Linux with /proc. */
+export const isStrict = (): boolean => {
+  can ??= hasProc()
+  return can
+}
+
+const isStrictRequest = (req: Request<Op>): boolean => {
+  const { dentry, fd } = req as Request<'getattr'>
+  return fd === undefined && (dentry !== undefined || (req as Request<'rename'>).newDentry !== undefined)
+}
+
+const guarded = (op: PathOp, plain: LowerOp<Op>): LowerOp<Op> => {
+  let own: LowerOp<Op> | undefined
+  const ofOwn = (): LowerOp<Op> => {
+    own ??= (strict()?.[op] as LowerOp<Op> | undefined) ?? plain
+    return own
+  }
+  return {
+    sync: (req, cx) => (isStrictRequest(req) ? (own ?? ofOwn()).sync(req, cx) : plain.sync(req, cx)),
+    async: (req, done, cx) => {
+      if (isStrictRequest(req)) (own ?? ofOwn()).async(req, done, cx)
+      else plain.async(req, done, cx)
+    },
+  }
+}
+
+/** The same opcodes, with those requests among them that carry a dentry performed so. */
+export const strictly = (plain: Lower['ops']): Lower['ops'] => {
+  const ops: { -readonly [O in Op]?: unknown } = { ...plain }
+  for (const op of OPS) {
+    const info: OpInfo = OP[op]
+    if (info.paths.length > 0) ops[op] = guarded(op as PathOp, plain[op] as LowerOp<Op>)
+  }
+  return ops as Lower['ops']
+}

@@ -1,0 +1,137 @@
+/** The opcodes that are asked most, as direct calls: no list of arguments, no description of a call. */
+import type { Done, Lower, LowerOp } from '../../lower.js'
+import type { Op, Reply, Request } from '../../op.js'
+import { encodePath } from '../../path-bytes.js'
+import type { Failed } from '../../verdict.js'
+import type { AnyFs, Fn } from './calls.js'
+import { failureOf } from './failure.js'
+import { toPrecise, toStats } from './replies.js'
+
+type Ops = { [O in Op]?: LowerOp<O> }
+
+const PRECISE = { bigint: true }
+const QUIET = { throwIfNoEntry: false }
+const QUIET_PRECISE = { throwIfNoEntry: false, bigint: true }
+const LOUD = undefined
+
+/** Ends a request with a callback's arguments. */
+const back =
+  <O extends Op>(done: Done<O>) =>
+  (error: unknown, value: unknown): void => {
+    if (error === null || error === undefined) {
+      done(null, value as Reply<O>)
+      return
+    }
+    let failed: Failed
+    try {
+      failed = failureOf(error)
+    } catch (bug) {
+      done(bug, undefined as never)
+      return
+    }
+    done(null, failed)
+  }
+
+/**
+ * @param plain the same opcodes as their mappings say
+ * @param quiet whether `throwIfNoEntry: false` may be trusted: a missing file then costs no Error
+ */
+export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'lookup'>, quiet: boolean): Ops => {
+  const ops: Ops = {}
+  const { statSync, lstatSync, fstatSync, openSync, closeSync, readSync, writeSync, read, write, open, close } = fs
+  const rounded = quiet ? QUIET : LOUD
+  const precise = quiet ? QUIET_PRECISE : PRECISE
+
+  if (has(statSync) && has(lstatSync) && has(fstatSync)) {
+    ops.getattr = {
+      sync(req) {
+        try {
+          if (req.fd !== undefined) {
+            return req.precise ? toPrecise(fstatSync.call(fs, req.fd, PRECISE)) : toStats(fstatSync.call(fs, req.fd))
+          }
+          const stat = req.follow ? statSync : lstatSync
+          const path = encodePath(req.path)
+          return req.precise ? toPrecise(stat.call(fs, path, precise)) : toStats(stat.call(fs, path, rounded))
+        } catch (thrown) {
+          return failureOf(thrown)
+        }
+      },
+      async: plain.getattr.async,
+    }
+    ops.lookup = {
+      sync(req) {
+        try {
+          const path = encodePath(req.path)
+          return req.precise === true
+            ? toPrecise(lstatSync.call(fs, path, precise))
+            : toStats(lstatSync.call(fs, path, rounded))
+        } catch (thrown) {
+          return failureOf(thrown)
+        }
+      },
+      async: plain.lookup.async,
+    }
+  }
+  if (has(openSync) && has(open)) {
+    const opening: LowerOp<'open'> = {
+      sync(req) {
+        try {
+          return openSync.call(fs, encodePath(req.path), req.flags, req.mode) as number
+        } catch (thrown) {
+          return failureOf(thrown)
+        }
+      },
+      async(req, done) {
+        open.call(fs, encodePath(req.path), req.flags, req.mode, back(done))
+      },
+    }
+    ops.open = opening
+    ops.create = opening as unknown as LowerOp<'create'>
+  }
+  if (has(closeSync) && has(close)) {
+    ops.release = {
+      sync(req) {
+        try {
+          closeSync.call(fs, req.fd)
+          return undefined
+        } catch (thrown) {
+          return failureOf(thrown)
+        }
+      },
+      async(req, done) {
+        close.call(fs, req.fd, back(done))
+      },
+    }
+  }
+  if (has(readSync) && has(read)) {
+    ops.read = {
+      sync({ fd, buffer, offset, length, position }) {
+        try {
+          return readSync.call(fs, fd, buffer, offset, length, position) as number
+        } catch (thrown) {
+          return failureOf(thrown)
+        }
+      },
+      async({ fd, buffer, offset, length, position }, done) {
+        read.call(fs, fd, buffer, offset, length, position, back(done))
+      },
+    }
+  }
+  if (has(writeSync) && has(write)) {
+    ops.write = {
+      sync({ fd, buffer, offset, length, position }: Request<'write'>) {
+        try {
+          return writeSync.call(fs, fd, buffer, offset, length, position) as number
+        } catch (thrown) {
+          return failureOf(thrown)
+        }
+      },
+      async({ fd, buffer, offset, length, position }, done) {
+        write.call(fs, fd, buffer, offset, length, position, back(done))
+      },
+    }
+  }
+  return ops
+}
+
+const has = (fn: Fn | undefined): fn is Fn => typeof fn === 'function'

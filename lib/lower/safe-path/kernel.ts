@@ -1,0 +1,150 @@
+/**
+ * Resolves by openat2(2): the kernel walks the whole path in one call, and refuses, at the moment of use, every step that
+ * would leave the root. Nothing is remembered from one request to the next: a call costs less than checking a memory.
+ * What it refuses (an absolute link, `..` above the root) is left to the walker, which knows what that means here.
+ */
+import { constants } from 'node:os'
+import type { Dentry } from '../../file.js'
+import { RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from '../../native/index.js'
+import type { Path, Stats } from '../../op.js'
+import { Failed } from '../../verdict.js'
+import { originalFs } from '../original-fs.js'
+import type { Calls, Held } from './calls.js'
+import { isCanonical, isPlain, parentOf, relative } from './names.js'
+import { failed } from './native-calls.js'
+import { O_PATH, O_TMPFILE } from './node-calls.js'
+import type { Raw } from './raw.js'
+import type { Resolver, Seeker } from './resolver.js'
+import { dentry, type Walker } from './walker.js'
+
+const { errno } = constants
+const { O_CREAT, O_DIRECTORY, O_NOFOLLOW } = originalFs.constants
+const ENOENT = Failed.of('ENOENT')
+const ENAMETOOLONG = Failed.of('ENAMETOOLONG')
+const PATH_MAX = 4095
+const S_IFMT = 0o170000
+const S_IFLNK = 0o120000
+
+/** open(2) ignores flags that it does not know, openat2(2) refuses them: linux/fcntl.h's VALID_OPEN_FLAGS. */
+const O_KNOWN = (() => {
+  let known = O_PATH | O_TMPFILE | 0o2000000 | 0o20000
+  for (const [name, value] of Object.entries(originalFs.constants)) if (name.startsWith('O_')) known |= value
+  return known
+})()
+/** What open(2) leaves of the flags beside O_PATH. */
+const WITH_PATH = O_PATH | O_DIRECTORY | O_NOFOLLOW
+
+export class KernelResolver implements Resolver {
+  readonly calls: Calls
+  readonly root: Held
+  readonly #resolve: number
+
+  constructor(
+    readonly raw: Raw,
+    readonly walker: Walker,
+  ) {
+    this.calls = walker.calls
+    this.root = walker.root
+    this.#resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (walker.policy.none ? RESOLVE_NO_SYMLINKS : 0)
+  }
+
+  release(held: Held): void {
+    if (held !== this.root) this.raw.close(held)
+  }
+
+  /** Whether what the kernel refused may be had: a link or `..` that needs our own reading, or a race. */
+  #unsure(result: number): boolean {
+    if (result === -errno.ELOOP) return !this.walker.policy.none
+    return result === -errno.EXDEV || result === -errno.EAGAIN
+  }
+
+  /** openat2 without O_CREAT. Where the path would leave, once more with the root as `/`, as after chroot(2). */
+  #open(path: string, flags: number): number {
+    const fd = this.raw.openat2(this.root, path, flags, 0, this.#resolve)
+    if (fd !== -errno.EXDEV || this.walker.policy.none) return fd
+    const clamped = this.raw.openat2(this.root, path, flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+    // What is not found that way may still be named by the root's own path on the host.
+    return clamped < 0 ? fd : clamped
+  }
+
+  #bad(path: Path): Failed | undefined {
+    if (path === '') return ENOENT
+    return path.length > PATH_MAX ? ENAMETOOLONG : undefined
+  }
+
+  hold(path: Path, follow: boolean): Held | Failed {
+    const bad = this.#bad(path)
+    if (bad !== undefined) return bad
+    const flags = follow ? O_PATH : O_PATH | O_NOFOLLOW
+    const held = this.#open(relative(path), flags)
+    if (held >= 0) return held
+    return this.#unsure(held) ? this.walker.hold(path, follow) : failed(held)
+  }
+
+  parent(path: Path): Held | Failed {
+    const bad = this.#bad(path)
+    if (bad !== undefined) return bad
+    const above = parentOf(path)
+    if (above === '') return this.root
+    const held = this.#open(relative(above), O_PATH | O_DIRECTORY)
+    if (held >= 0) return held
+    return this.#unsure(held) ? this.walker.parent(path) : failed(held)
+  }
+
+  stat(path: Path, follow: boolean, precise: boolean): Stats | Failed {
+    const { raw } = this
+    if (!precise) {
+      const name = relative(path)
+      // In the root itself there is no way to be led astray.
+      if (path !== '' && isPlain(name)) {
+        const result = raw.statx(this.root, name)
+        if (result < 0) return failed(result)
+        if ((raw.mode() & S_IFMT) !== S_IFLNK || !follow) return raw.stats()
+      }
+    }
+    const held = this.hold(path, follow)
+    if (held instanceof Failed) return held
+    const stats = this.calls.stat(held, precise)
+    this.release(held)
+    return stats
+  }
+
+  open(path: Path, flags: number, mode: number): number | Failed {
+    const bad = this.#bad(path)
+    if (bad !== undefined) return bad
+    const known = (flags & O_PATH) !== 0 ? flags & WITH_PATH : flags & O_KNOWN
+    const makes = (known & O_CREAT) !== 0 || (known & O_TMPFILE) === O_TMPFILE
+    const fd = makes
+      ? this.raw.openat2(this.root, relative(path), known, mode & 0o7777, this.#resolve)
+      : this.#open(relative(path), known)
+    if (fd >= 0) return fd
+    return this.#unsure(fd) ? this.walker.open(path, flags, mode) : failed(fd)
+  }
+
+  place(path: Path): Seeker | Failed {
+    return this.walker.place(path)
+  }
+
+  resolve(path: Path, follow: boolean): Dentry | Failed {
+    if (!isCanonical(path) || path.length > PATH_MAX) return this.walker.resolve(path, follow)
+    const { raw } = this
+    // Without one link in it, a canonical path leads to itself.
+    const how = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
+    const held = raw.openat2(this.root, relative(path), O_PATH | O_NOFOLLOW, 0, how)
+    if (held < 0) {
+      if (held === -errno.ENOENT) {
+        const above = raw.openat2(this.root, relative(parentOf(path)), O_PATH | O_DIRECTORY, 0, how)
+        if (above >= 0) {
+          raw.close(above)
+          return dentry(path, false, false)
+        }
+      }
+      return this.walker.resolve(path, follow)
+    }
+    const result = raw.statx(held, '')
+    const link = (raw.mode() & S_IFMT) === S_IFLNK
+    raw.close(held)
+    if (result < 0) return failed(result)
+    return link && follow ? this.walker.resolve(path, true) : dentry(path, true, link)
+  }
+}

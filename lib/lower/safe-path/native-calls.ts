@@ -1,0 +1,140 @@
+/** The calls as system calls on descriptors: no path of /proc is walked but where the kernel has no other way. */
+import { constants } from 'node:os'
+import { errnoCode } from '../../errno.js'
+import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, type Native, native, UTIME_OMIT } from '../../native/index.js'
+import type { Attributes } from '../../op.js'
+import { decodePath } from '../../path-bytes.js'
+import { Failed } from '../../verdict.js'
+import { failureOf } from '../node-fs/failure.js'
+import { originalFs as fs } from '../original-fs.js'
+import type { Calls, Held } from './calls.js'
+import { isLast, isPlain } from './names.js'
+import { nodeCalls, O_PATH } from './node-calls.js'
+import { type Raw, raw } from './raw.js'
+
+const { O_DIRECTORY, O_NOFOLLOW } = fs.constants
+const { EINVAL: EINVAL_NUMBER, ENOSYS: ENOSYS_NUMBER, ENOENT: ENOENT_NUMBER } = constants.errno
+const S_IFMT = 0o170000
+const S_IFLNK = 0o120000
+
+const EINVAL = Failed.of('EINVAL')
+const EOPNOTSUPP = Failed.of('ENOTSUP')
+
+/** The failure that a negative errno is. */
+export const failed = (result: number): Failed => Failed.of(errnoCode(result) ?? 'EIO')
+const ended = (result: number): Failed | undefined => (result < 0 ? failed(result) : undefined)
+const valued = (result: number): number | Failed => (result < 0 ? failed(result) : result)
+
+/** undefined where there are no system calls to make; `nodeCalls` does without. */
+export const nativeCalls = (): { calls: Calls; raw: Raw } | undefined => {
+  const fast = raw()
+  const all = native()
+  if (fast === undefined || all === undefined) return undefined
+  return { calls: make(fast, all), raw: fast }
+}
+
+const make = (fast: Raw, all: Native): Calls => {
+  const plain = nodeCalls(false)
+  const { at } = plain
+  const pair = (name: string, newName: string): boolean => isPlain(name) && isLast(newName)
+
+  const setattr = (held: Held, set: Attributes): Failed | undefined => {
+    const seen = fast.statx(held, '')
+    if (seen < 0) return failed(seen)
+    const isLink = (fast.mode() & S_IFMT) === S_IFLNK
+    if (isLink && set.mode !== undefined) return EOPNOTSUPP
+    if (isLink && set.size !== undefined) return EINVAL
+    if (set.size !== undefined) {
+      const cut = plain.setattr(held, { size: set.size })
+      if (cut !== undefined) return cut
+    }
+    if (set.uid !== undefined || set.gid !== undefined) {
+      const owned = all.fchownat(held, '', set.uid ?? -1, set.gid ?? -1, AT_EMPTY_PATH)
+      if (owned < 0) return failed(owned)
+    }
+    if (set.mode !== undefined) {
+      const changed = all.fchmodat(held, '', set.mode & 0o7777, AT_EMPTY_PATH)
+      if (changed < 0) return failed(changed)
+    }
+    return setTimes(held, set)
+  }
+  const setTimes = (held: Held, set: Attributes): Failed | undefined => {
+    const { atime, mtime } = set
+    if (atime === undefined && mtime === undefined) return undefined
+    if (atime !== undefined && mtime !== undefined && set.atimeNs === undefined && set.mtimeNs === undefined) {
+      // Rounded as node:fs rounds.
+      try {
+        fs.utimesSync(at(held), atime, mtime)
+        return undefined
+      } catch (thrown) {
+        return failureOf(thrown)
+      }
+    }
+    const [a, aNs] = timespec(atime, set.atimeNs)
+    const [m, mNs] = timespec(mtime, set.mtimeNs)
+    return ended(all.utimensat(AT_FDCWD, at(held), a, aNs, m, mNs, 0))
+  }
+
+  return {
+    ...plain,
+    native: true,
+    release: (held) => {
+      fast.close(held)
+    },
+    enter: (dir, name) =>
+      isPlain(name) ? valued(fast.openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)) : EINVAL,
+    hold: (dir, name) => (isPlain(name) ? valued(fast.openat(dir, name, O_PATH | O_NOFOLLOW, 0)) : EINVAL),
+    lstat: (dir, name, precise) => {
+      if (!isPlain(name)) return EINVAL
+      if (precise) return plain.lstat(dir, name, true)
+      const result = fast.statx(dir, name)
+      return result < 0 ? failed(result) : fast.stats()
+    },
+    readlink: (dir, name) => {
+      if (name !== '' && !isPlain(name)) return EINVAL
+      const length = fast.readlinkat(dir, name)
+      if (length >= 0) return decodePath(fast.target(length))
+      // With an empty path, ENOENT says that what is held is no link.
+      return name === '' && length === -ENOENT_NUMBER ? EINVAL : failed(length)
+    },
+    open: (dir, name, flags, mode) =>
+      isPlain(name) ? valued(fast.openat(dir, name, flags | O_NOFOLLOW, mode)) : EINVAL,
+    link: (dir, name, newDir, newName) =>
+      pair(name, newName) ? ended(all.linkat(dir, name, newDir, newName, 0)) : EINVAL,
+    mkdir: (dir, name, mode) => (isLast(name) ? ended(all.mkdirat(dir, name, mode)) : EINVAL),
+    rmdir: (dir, name) => (isLast(name) ? ended(all.unlinkat(dir, name, AT_REMOVEDIR)) : EINVAL),
+    unlink: (dir, name) => (isLast(name) ? ended(all.unlinkat(dir, name, 0)) : EINVAL),
+    symlink: (target, dir, name) => (isLast(name) ? ended(all.symlinkat(target, dir, name)) : EINVAL),
+    mknod: (dir, name, mode, rdev) => (isLast(name) ? ended(all.mknodat(dir, name, mode, rdev)) : EINVAL),
+    rename: (dir, name, newDir, newName, flags) =>
+      isLast(name) && isLast(newName) ? ended(all.renameat2(dir, name, newDir, newName, flags)) : EINVAL,
+    stat: (held, precise) => {
+      if (precise) return plain.stat(held, true)
+      const result = fast.statx(held, '')
+      return result < 0 ? failed(result) : fast.stats()
+    },
+    access: (held, mask) => {
+      const result = fast.access(held, mask)
+      // Before Linux 5.8.
+      return result === -ENOSYS_NUMBER || result === -EINVAL_NUMBER ? plain.access(held, mask) : ended(result)
+    },
+    setattr,
+    getxattr: (held, name) => answered(all.getxattr(at(held), name)),
+    setxattr: (held, name, value, flags) => ended(all.setxattr(at(held), name, value, flags)),
+    listxattr: (held) => answered(all.listxattr(at(held))),
+    removexattr: (held, name) => ended(all.removexattr(at(held), name)),
+  }
+}
+
+const answered = <T>(result: T | number): T | Failed => (typeof result === 'number' ? failed(result) : result)
+
+/** Seconds and nanoseconds. */
+const timespec = (seconds: number | undefined, ns: bigint | undefined): [number, number] => {
+  if (ns !== undefined) {
+    const whole = BigInt.asIntN(64, ns) / 1_000_000_000n - (ns < 0n && ns % 1_000_000_000n !== 0n ? 1n : 0n)
+    return [Number(whole), Number(ns - whole * 1_000_000_000n)]
+  }
+  if (seconds === undefined) return [0, UTIME_OMIT]
+  const whole = Math.floor(seconds)
+  return [whole, Math.min(999_999_999, Math.floor((seconds - whole) * 1e9))]
+}

@@ -1,0 +1,163 @@
+/**
+ * Every opcode on a path, over a resolver: a directory is held, and the call acts on a name in it that the kernel does not
+ * follow; or the file itself is held, and the call acts on that.
+ *
+ * Callers that are called back: paths are resolved, and metadata is read and set, before `async` returns; what may take
+ * long (open, readdir, unlink, rmdir, rename) is done in libuv's pool, on what was resolved.
+ */
+
+import type { Dentry } from '../../file.js'
+import type { Done, Lower, LowerOp } from '../../lower.js'
+import { native } from '../../native/index.js'
+import type { OnPath, Op, PathOp, Reply, Request } from '../../op.js'
+import { Failed } from '../../verdict.js'
+import { originalFs as fs } from '../original-fs.js'
+import type { Held } from './calls.js'
+import { later } from './later.js'
+import { isPlain, lastOf } from './names.js'
+import { failed } from './native-calls.js'
+import type { Picker } from './resolver.js'
+
+const { O_RDONLY, O_DIRECTORY, O_NONBLOCK } = fs.constants
+const EBUSY = Failed.of('EBUSY')
+const EEXIST = Failed.of('EEXIST')
+const EINVAL = Failed.of('EINVAL')
+const EISDIR = Failed.of('EISDIR')
+const ENOSYS = Failed.of('ENOSYS')
+const ENOTDIR = Failed.of('ENOTDIR')
+const EPERM = Failed.of('EPERM')
+const S_IFMT = 0o170000
+const S_IFDIR = 0o040000
+
+/** Those that are not only about a path: `watch` needs more than a resolver. */
+export type ResolvedOp = Exclude<PathOp, 'watch'>
+export type PathOps = { readonly [O in ResolvedOp]: Lower['ops'][O] }
+type Sync = { readonly [O in ResolvedOp]: (req: Request<O>) => Reply<O> | Failed }
+
+const at = <O extends Op>(sync: (req: Request<O>) => Reply<O> | Failed): LowerOp<O> => ({
+  sync,
+  async: (req: Request<O>, done: Done<O>) => {
+    let out: Reply<O> | Failed
+    try {
+      out = sync(req)
+    } catch (bug) {
+      done(bug, EINVAL)
+      return
+    }
+    done(null, out)
+  },
+})
+
+/** With `fd` in a request, its `path` is not looked at: whoever serves descriptors takes it before. */
+export const pathOps = (pick: Picker): PathOps => {
+  const { calls } = pick(undefined)
+  const sync = syncOps(pick)
+  const pool = later(pick, sync)
+  const ops: { -readonly [O in ResolvedOp]?: LowerOp<Op> } = {}
+  for (const op of Object.keys(sync) as ResolvedOp[]) ops[op] = at(sync[op] as (req: Request<Op>) => Reply<Op>)
+  return { ...(ops as unknown as PathOps), ...(calls.pins ? pool : {}) }
+}
+
+const syncOps = (pick: Picker): Sync => {
+  const { calls } = pick(undefined)
+
+  /** On what the path leads to. */
+  const held = <T>({ path, dentry }: OnPath, follow: boolean, act: (held: Held) => T | Failed): T | Failed => {
+    const resolver = pick(dentry)
+    const file = resolver.hold(path, follow)
+    if (file instanceof Failed) return file
+    try {
+      return act(file)
+    } finally {
+      resolver.release(file)
+    }
+  }
+  /** On the last name, in the directory that it is in. */
+  const named = (
+    path: string,
+    dentry: Dentry | undefined,
+    ofRoot: Failed,
+    act: (dir: Held, name: string) => Failed | undefined,
+  ): Failed | undefined => {
+    const resolver = pick(dentry)
+    const dir = resolver.parent(path)
+    if (dir instanceof Failed) return dir
+    try {
+      const name = lastOf(path)
+      return name === '' ? ofRoot : act(dir, name)
+    } finally {
+      resolver.release(dir)
+    }
+  }
+  const open = (req: Request<'open'>): number | Failed => pick(req.dentry).open(req.path, req.flags, req.mode)
+
+  return {
+    lookup: ({ path, dentry, precise }) => pick(dentry).stat(path, false, precise === true),
+    getattr: ({ path, dentry, follow, precise }) => pick(dentry).stat(path, follow, precise),
+    setattr: (req) => held(req, req.follow, (file) => calls.setattr(file, req.set)),
+    readlink: (req) => {
+      const { path } = req
+      const name = lastOf(path)
+      // `.`, `..` and `x/` lead to directories, or to nothing.
+      if (!isPlain(name)) return held(req, true, () => EINVAL)
+      const resolver = pick(req.dentry)
+      const dir = resolver.parent(path)
+      if (dir instanceof Failed) return dir
+      try {
+        return calls.readlink(dir, name)
+      } finally {
+        resolver.release(dir)
+      }
+    },
+    symlink: ({ path, dentry, target }) => named(path, dentry, EEXIST, (dir, name) => calls.symlink(target, dir, name)),
+    mknod: ({ path, dentry, mode, rdev }) =>
+      named(path, dentry, EEXIST, (dir, name) => calls.mknod(dir, name, mode, rdev)),
+    mkdir: ({ path, dentry, mode }) => named(path, dentry, EEXIST, (dir, name) => calls.mkdir(dir, name, mode)),
+    unlink: ({ path, dentry }) => named(path, dentry, EISDIR, (dir, name) => calls.unlink(dir, name)),
+    rmdir: ({ path, dentry }) => named(path, dentry, EBUSY, (dir, name) => calls.rmdir(dir, name)),
+    link: (req) => {
+      const { path, newPath, dentry, newDentry } = req
+      const name = lastOf(path)
+      if (!isPlain(name)) {
+        // link(2) looks a name with a slash at the end up through its link; what it finds is no file.
+        return held(req, true, (file) => {
+          const stats = calls.stat(file, false)
+          return stats instanceof Failed ? stats : (stats.mode & S_IFMT) === S_IFDIR ? EPERM : ENOTDIR
+        })
+      }
+      return named(path, dentry, EPERM, (dir) =>
+        named(newPath, newDentry, EEXIST, (newDir, newName) => calls.link(dir, name, newDir, newName)),
+      )
+    },
+    rename: ({ path, newPath, dentry, newDentry, flags }) =>
+      named(path, dentry, EBUSY, (dir, name) =>
+        named(newPath, newDentry, EBUSY, (newDir, newName) => calls.rename(dir, name, newDir, newName, flags)),
+      ),
+    open,
+    create: open,
+    tmpfile: (req) => held(req, true, (dir) => calls.tmpfile(dir, req.flags, req.mode)),
+    statfs: (req) => held(req, true, (file) => calls.statfs(file)),
+    getxattr: (req) => held(req, req.follow, (file) => calls.getxattr(file, req.name)),
+    setxattr: (req) => held(req, req.follow, (file) => calls.setxattr(file, req.name, req.value, req.flags)),
+    listxattr: (req) => held(req, req.follow, (file) => calls.listxattr(file)),
+    removexattr: (req) => held(req, req.follow, (file) => calls.removexattr(file, req.name)),
+    opendir: ({ path, dentry }) => {
+      const fd = pick(dentry).open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0)
+      if (fd instanceof Failed) return fd
+      fs.closeSync(fd)
+      return undefined
+    },
+    readdir: (req) => held(req, true, (dir) => calls.readdir(dir)),
+    access: (req) => held(req, true, (file) => (req.mask === 0 ? undefined : calls.access(file, req.mask))),
+    syncfs: ({ path, dentry }) => {
+      const system = native()
+      if (system === undefined) return ENOSYS
+      const fd = pick(dentry).open(path, O_RDONLY | O_NONBLOCK, 0)
+      if (fd instanceof Failed) return fd
+      const result = system.syncfs(fd)
+      fs.closeSync(fd)
+      return result < 0 ? failed(result) : undefined
+    },
+    resolve: ({ path, dentry, follow }) => pick(dentry).resolve(path, follow),
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * Canonical paths made safe by node:fs alone: the directory that a name is in is held, and asked through /proc/self/fd
+ * where it is. Only if the kernel answers with the very path that was asked for was no link in the way. Directories are
+ * kept held, a bounded number of them, and asked again each time that they are used.
+ */
+import { LRUCache } from 'lru-cache'
+import type { Dentry } from '../../file.js'
+import type { Path, Stats } from '../../op.js'
+import { decodePath } from '../../path-bytes.js'
+import { Failed } from '../../verdict.js'
+import { failureOf } from '../node-fs/failure.js'
+import { originalFs as fs } from '../original-fs.js'
+import type { Calls, Held } from './calls.js'
+import { isPlain, lastOf, parentOf } from './names.js'
+import { O_PATH } from './node-calls.js'
+import { indexOf, slice } from './primordials.js'
+import type { Resolver, Seeker } from './resolver.js'
+import type { Walker } from './walker.js'
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW } = fs.constants
+const ENOENT = Failed.of('ENOENT')
+const EISDIR = Failed.of('EISDIR')
+const EEXIST = Failed.of('EEXIST')
+const ELOOP = Failed.of('ELOOP')
+const ENAMETOOLONG = Failed.of('ENAMETOOLONG')
+const PATH_MAX = 4095
+const S_IFMT = 0o170000
+const S_IFLNK = 0o120000
+
+/** How many directories are held at most, beside those that are in use. */
+const KEPT = 128
+
+/** A directory that is held, and how many requests use it at this moment. */
+interface Parent {
+  readonly held: Held
+  users: number
+  /** No longer kept: the last one to use it lets it go. */
+  dropped: boolean
+}
+
+export class Parents implements Resolver {
+  readonly calls: Calls
+  readonly root: Held
+  readonly #kept: LRUCache<string, Parent>
+  readonly #byHeld = new Map<Held, Parent>()
+
+  constructor(readonly walker: Walker) {
+    this.calls = walker.calls
+    this.root = walker.root
+    this.#kept = new LRUCache<string, Parent>({ max: KEPT, dispose: (parent) => this.#drop(parent) })
+  }
+
+  #drop(parent: Parent): void {
+    parent.dropped = true
+    if (parent.users > 0) return
+    this.#byHeld.delete(parent.held)
+    this.calls.release(parent.held)
+  }
+
+  release(held: Held): void {
+    if (held === this.root) return
+    const parent = this.#byHeld.get(held)
+    if (parent === undefined) this.calls.release(held)
+    else if (--parent.users === 0 && parent.dropped) this.#drop(parent)
+  }
+
+  /** Whether `held` is at `path` now, and no link is in it. */
+  #isAt(held: Held, path: string): boolean {
+    try {
+      const at = this.calls.at(held)
+      const text = fs.readlinkSync(at)
+      return indexOf(text, '\ufffd') === -1 ? text === path : decodePath(fs.readlinkSync(at, 'buffer')) === path
+    } catch {
+      return false
+    }
+  }
+
+  /** The directory `path` itself, which is canonical. */
+  #directory(path: Path): Held | Failed {
+    if (path === '' || path === '/') return this.root
+    const kept = this.#kept.get(path)
+    if (kept !== undefined) {
+      if (this.#isAt(kept.held, path)) {
+        kept.users++
+        return kept.held
+      }
+      this.#kept.delete(path)
+    }
+    const held = this.calls.holdHost(path)
+    if (held instanceof Failed) return held
+    if (!this.#isAt(held, path)) {
+      this.calls.release(held)
+      return ELOOP
+    }
+    const parent: Parent = { held, users: 1, dropped: false }
+    this.#byHeld.set(held, parent)
+    this.#kept.set(path, parent)
+    return held
+  }
+
+  parent(path: Path): Held | Failed {
+    if (path === '') return ENOENT
+    return path.length > PATH_MAX ? ENAMETOOLONG : this.#directory(parentOf(path))
+  }
+
+  /** What is at a plain name; `whole` takes what ends in a slash or a dot: a directory, by its own path. */
+  #at<T>(path: Path, plain: (dir: Held, name: string) => T | Failed, whole: (dir: Held) => T | Failed): T | Failed {
+    const name = lastOf(path)
+    let dir: Held | Failed
+    if (isPlain(name)) dir = this.parent(path)
+    else if (name === '' || name === '.' || name === './') dir = this.#directory(parentOf(path))
+    else dir = this.#directory(name === '..' || name === '../' ? path : withoutSlashes(path))
+    if (dir instanceof Failed) return dir
+    try {
+      return isPlain(name) ? plain(dir, name) : whole(dir)
+    } finally {
+      this.release(dir)
+    }
+  }
+
+  stat(path: Path, follow: boolean, precise: boolean): Stats | Failed {
+    return this.#at<Stats>(
+      path,
+      (dir, name) => {
+        const stats = this.calls.lstat(dir, name, precise)
+        return follow && !(stats instanceof Failed) && (stats.mode & S_IFMT) === S_IFLNK ? ELOOP : stats
+      },
+      (dir) => this.calls.stat(dir, precise),
+    )
+  }
+
+  hold(path: Path, follow: boolean): Held | Failed {
+    return this.#at<Held>(
+      path,
+      (dir, name) => {
+        const held = this.calls.hold(dir, name)
+        if (held instanceof Failed || !follow) return held
+        const stats = this.calls.stat(held, false)
+        if (!(stats instanceof Failed) && (stats.mode & S_IFMT) !== S_IFLNK) return held
+        this.calls.release(held)
+        return stats instanceof Failed ? stats : ELOOP
+      },
+      (dir) => {
+        const parent = this.#byHeld.get(dir)
+        if (parent !== undefined) parent.users++
+        return dir
+      },
+    )
+  }
+
+  open(path: Path, flags: number, mode: number): number | Failed {
+    const creates = (flags & O_CREAT) !== 0
+    return this.#at<number>(
+      path,
+      (dir, name) => {
+        const fd = this.calls.open(dir, name, flags, mode)
+        // O_PATH with O_NOFOLLOW opens a link itself.
+        if (fd instanceof Failed || (flags & (O_PATH | O_NOFOLLOW)) !== O_PATH) return fd
+        const stats = this.calls.stat(fd, false)
+        if (!(stats instanceof Failed) && (stats.mode & S_IFMT) !== S_IFLNK) return fd
+        fs.closeSync(fd)
+        return stats instanceof Failed ? stats : ELOOP
+      },
+      (dir) => {
+        if (creates) return (flags & O_EXCL) !== 0 ? EEXIST : EISDIR
+        if ((flags & O_PATH) === 0) return this.calls.reopen(dir, flags | O_DIRECTORY)
+        try {
+          return fs.openSync(`${this.calls.at(dir)}/.`, O_PATH | O_DIRECTORY)
+        } catch (thrown) {
+          return failureOf(thrown)
+        }
+      },
+    )
+  }
+
+  place(path: Path): Seeker | Failed {
+    return this.walker.place(path)
+  }
+
+  resolve(path: Path, follow: boolean): Dentry | Failed {
+    return this.walker.resolve(path, follow)
+  }
+}
+
+const withoutSlashes = (path: string): string => {
+  let end = path.length
+  while (end > 1 && path[end - 1] === '/') end--
+  return slice(path, 0, end)
+}

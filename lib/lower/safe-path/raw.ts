@@ -1,0 +1,158 @@
+/**
+ * The system calls that every request makes, with as little between as can be: a path is written into a block of memory
+ * unit by unit, so that the bytes which the kernel sees are the ones that were checked here.
+ */
+import { constants } from 'node:os'
+import { type Arg, sys } from '../../native/sys.js'
+import type { Stats } from '../../op.js'
+import { encodePath } from '../../path-bytes.js'
+import { makeStats } from '../../stats.js'
+import { charCodeAt } from './primordials.js'
+
+const { EINVAL, ENAMETOOLONG } = constants.errno
+const SLASH = 47
+
+const AT_SYMLINK_NOFOLLOW = 0x100
+const AT_EMPTY_PATH = 0x1000
+const O_CLOEXEC = 0o2000000
+/** STATX_BASIC_STATS | STATX_BTIME: what libuv asks for. */
+const STATX_ALL = 0x0fff
+
+/** Where things are in the block. */
+const PATH = 0
+const HOW = 4096
+const STATX = 4160
+const EMPTY = 4480
+const TEXT = 4608
+const TEXT_SIZE = 4096
+const SIZE = TEXT + TEXT_SIZE
+
+/** Each function answers a result that is not negative, or a negative errno. */
+export interface Raw {
+  /** openat2(2) with O_CLOEXEC; `mode` must be 0 without O_CREAT or O_TMPFILE. */
+  openat2(dir: number, path: string, flags: number, mode: number, resolve: number): number
+  /** openat(2) of a name without a slash, with O_CLOEXEC. */
+  openat(dir: number, name: string, flags: number, mode: number): number
+  close(fd: number): number
+  /** statx(2) of a name without a slash, or of `dir` itself for ''; never of what a link leads to. */
+  statx(dir: number, name: string): number
+  /** The mode that the last `statx` found. */
+  mode(): number
+  /** All that it found, as node:fs would say it. */
+  stats(): Stats
+  /** readlinkat(2) of a name, or of the held link itself for ''. */
+  readlinkat(dir: number, name: string): number
+  /** The target that the last `readlinkat` of `length` bytes found: read it before the next call. */
+  target(length: number): Buffer
+  /** faccessat2(2) of what is held, with the real ids: Linux 5.8. */
+  access(held: number, mask: number): number
+}
+
+const make = (): Raw | undefined => {
+  const calls = sys()
+  if (calls === undefined) return undefined
+  const memory = new ArrayBuffer(SIZE)
+  const bytes = new Uint8Array(memory)
+  const buffer = Buffer.from(memory)
+  const words = new Uint32Array(memory)
+  const halves = new Uint16Array(memory)
+  const base = calls.address(memory)
+  const address = (at: number): Arg => (typeof base === 'bigint' ? base + BigInt(at) : base + at)
+  const path = address(PATH)
+  const how = address(HOW)
+  const statx = address(STATX)
+  const empty = address(EMPTY)
+  const text = address(TEXT)
+
+  const openat2 = calls.of4('openat2')
+  const openat = calls.of4('openat')
+  const close = calls.of1('close')
+  const statx5 = calls.of5('statx')
+  const faccessat2 = calls.of4('faccessat2')
+  const readlinkat = calls.of4('readlinkat')
+
+  /** @param slash what a slash means: SLASH itself where it is allowed, 0 (as a NUL, refused) where it is not */
+  const put = (name: string, slash: number): number => {
+    const { length } = name
+    if (length > 4095) return -ENAMETOOLONG
+    let at = 0
+    for (; at < length; at++) {
+      const unit = charCodeAt(name, at)
+      if (unit > 127) return putBytes(name, slash)
+      if (unit === 0 || (unit === SLASH && slash === 0)) return -EINVAL
+      bytes[at] = unit
+    }
+    bytes[at] = 0
+    return 0
+  }
+  const putBytes = (name: string, slash: number): number => {
+    const encoded = encodePath(name)
+    const raw = typeof encoded === 'string' ? Buffer.from(encoded, 'utf8') : encoded
+    const { length } = raw
+    if (length > 4095) return -ENAMETOOLONG
+    for (let at = 0; at < length; at++) {
+      const byte = raw[at] as number
+      if (byte === 0 || (byte === SLASH && slash === 0)) return -EINVAL
+      bytes[at] = byte
+    }
+    bytes[length] = 0
+    return 0
+  }
+  const u32 = (at: number): number => words[(STATX + at) >> 2] as number
+  const u64 = (at: number): number => u32(at) + u32(at + 4) * 2 ** 32
+  const ms = (at: number): number => (u32(at) + (u32(at + 4) | 0) * 2 ** 32) * 1000 + u32(at + 8) / 1e6
+  /** glibc's makedev(3), which st_dev and st_rdev are told in. */
+  const device = (at: number): number => {
+    const major = u32(at)
+    const minor = u32(at + 4)
+    const low = (major & 0xfff) * 2 ** 8 + (minor & 0xff) + (minor >>> 8) * 2 ** 20
+    return major < 0x1000 ? low : low + (major >>> 12) * 2 ** 44
+  }
+
+  return {
+    openat2: (dir, name, flags, mode, resolve) => {
+      const failed = put(name, SLASH)
+      if (failed < 0) return failed
+      words[HOW >> 2] = flags | O_CLOEXEC
+      words[(HOW + 8) >> 2] = mode
+      words[(HOW + 16) >> 2] = resolve
+      return openat2(dir, path, how, 24)
+    },
+    openat: (dir, name, flags, mode) => put(name, 0) || openat(dir, path, flags | O_CLOEXEC, mode),
+    close,
+    statx: (dir, name) =>
+      name === ''
+        ? statx5(dir, empty, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_ALL, statx)
+        : put(name, 0) || statx5(dir, path, AT_SYMLINK_NOFOLLOW, STATX_ALL, statx),
+    mode: () => halves[(STATX + 0x1c) >> 1] as number,
+    stats: () =>
+      makeStats({
+        dev: device(0x88),
+        mode: halves[(STATX + 0x1c) >> 1] as number,
+        nlink: u32(0x10),
+        uid: u32(0x14),
+        gid: u32(0x18),
+        rdev: device(0x80),
+        blksize: u32(0x04),
+        ino: u64(0x20),
+        size: u64(0x28),
+        blocks: u64(0x30),
+        atimeMs: ms(0x40),
+        mtimeMs: ms(0x70),
+        ctimeMs: ms(0x60),
+        birthtimeMs: ms(0x50),
+      }),
+    readlinkat: (dir, name) =>
+      name === '' ? readlinkat(dir, empty, text, TEXT_SIZE) : put(name, 0) || readlinkat(dir, path, text, TEXT_SIZE),
+    target: (length) => buffer.subarray(TEXT, TEXT + length),
+    access: (held, mask) => faccessat2(held, empty, mask, AT_EMPTY_PATH),
+  }
+}
+
+let made: { readonly raw: Raw | undefined } | undefined
+
+/** undefined without koffi, and on anything but Linux on x64 or arm64. One a thread. */
+export const raw = (): Raw | undefined => {
+  made ??= { raw: make() }
+  return made.raw
+}
