@@ -1,0 +1,306 @@
+/** How a method is written once: either one opcode (fast), or a generator over several; three conventions come of it. */
+import type { Context } from '../context.js'
+import { runAsync } from '../driver/callback.js'
+import { runPromise } from '../driver/promise.js'
+import { runSync } from '../driver/sync.js'
+import type { Op, Reply, Request } from '../op.js'
+import { Failed } from '../verdict.js'
+import { fsError } from './errors.js'
+import { callbackOf, shownPath } from './validate.js'
+import { contextOf, type View } from './view.js'
+
+// biome-ignore lint/suspicious/noExplicitAny: node:fs's functions take anything and check it themselves
+export type Fn = (...args: any[]) => any
+
+/** A method of node:fs: its opcodes, and how each convention is had. A convention that node:fs lacks is absent. */
+export interface Method {
+  /** Every opcode that it may consist of: it is the lower's own only where nobody looks at any of these. */
+  readonly ops: readonly Op[]
+  readonly sync?: (v: View) => Fn
+  readonly callback?: (v: View) => Fn
+  readonly promise?: (v: View) => Fn
+}
+
+type Arg = unknown
+
+/** A method that is one request. */
+export interface Single<O extends Op> {
+  readonly op: O
+  /** Where flags decide the opcode (open): those it may be. */
+  readonly ops?: readonly Op[]
+  readonly choose?: (req: Request<O>) => Op
+  readonly syscall: string
+  /** How many arguments stand before the callback. */
+  readonly arity: 1 | 2 | 3
+  /** How many of those may be left out in front of a callback: the last one, or the last two. Default 0. */
+  readonly optional?: 0 | 1 | 2
+  /** Checks the arguments, in Node's order. Called in the caller's own turn. */
+  readonly parse: (v: View, a: Arg, b: Arg, c: Arg) => Request<O>
+  /** Where the callback convention has another order. */
+  readonly parseCallback?: (v: View, a: Arg, b: Arg, c: Arg) => Request<O>
+  /** When the callback itself is checked: before the other arguments (default), after them, or after `before` ran. */
+  readonly callbackLast?: boolean
+  readonly before?: (a: Arg, b: Arg, c: Arg) => void
+  /** The value at the face; the reply itself where absent. */
+  readonly value?: (reply: Reply<O>, req: Request<O>, a: Arg, b: Arg) => unknown
+  /** A failure that is no Error here (`throwIfNoEntry`): the value in its place is undefined. Sync convention only. */
+  readonly mends?: (failed: Failed, a: Arg, b: Arg) => boolean
+  /** How many of the arguments are paths, for Errors. */
+  readonly paths?: 0 | 1 | 2
+}
+
+const errorOf = (def: Single<Op>, failed: Failed, a: Arg, b: Arg): Error =>
+  fsError(failed, def.syscall, def.paths === 0 ? undefined : shownPath(a), def.paths === 2 ? shownPath(b) : undefined)
+
+export const single = <O extends Op>(def: Single<O>, conventions: { promise?: false } = {}): Method => {
+  const any = def as unknown as Single<Op>
+  const { choose, op, value, mends, arity, optional = 0 } = any
+  const parseCallback = any.parseCallback ?? any.parse
+  const callback = (v: View) => (one?: Arg, two?: Arg, three?: Arg, four?: Arg) => {
+    let a = one
+    let b = two
+    let c = three
+    let given: Arg = arity === 1 ? two : arity === 2 ? three : four
+    // The first function where an option may be left out is the callback.
+    if (optional > 0) {
+      const first = arity - optional
+      if (first <= 1 && typeof two === 'function') {
+        given = two
+        b = undefined
+        c = undefined
+      } else if (first <= 2 && arity > 2 && typeof three === 'function') {
+        given = three
+        c = undefined
+      } else if (first === 0 && typeof one === 'function') {
+        given = one
+        a = undefined
+      }
+    }
+    if (arity === 1) b = undefined
+    if (arity === 2) c = undefined
+    let req: Request<Op>
+    let cb: (...args: unknown[]) => void
+    if (any.callbackLast === true) {
+      req = parseCallback(v, a, b, c)
+      cb = callbackOf(given)
+    } else {
+      any.before?.(a, b, c)
+      cb = callbackOf(given)
+      req = parseCallback(v, a, b, c)
+    }
+    let deferred = true
+    runAsync(v.x, choose === undefined ? op : choose(req), req, contextOf(v), (bug, out) => {
+      if (bug !== null) later(deferred, cb, bug)
+      else if (out instanceof Failed) later(deferred, cb, errorOf(any, out, a, b))
+      else if (out === undefined && value === undefined) later(deferred, cb, null)
+      else later(deferred, cb, null, value === undefined ? out : value(out, req, a, b))
+    })
+    deferred = false
+  }
+  const sync = (v: View) => (a?: Arg, b?: Arg, c?: Arg) => {
+    const req = any.parse(v, a, b, c)
+    const out = runSync(v.x, choose === undefined ? op : choose(req), req, contextOf(v))
+    if (out instanceof Failed) {
+      if (mends?.(out, a, b)) return undefined
+      throw errorOf(any, out, a, b)
+    }
+    return value === undefined ? out : value(out, req, a, b)
+  }
+  const ops = def.ops ?? [def.op]
+  if (conventions.promise === false) return { ops, sync, callback }
+  return {
+    ops,
+    sync,
+    callback,
+    promise: (v) => async (a?: Arg, b?: Arg, c?: Arg) => {
+      const req = any.parse(v, a, b, c)
+      const pending = runPromise(v.x, choose === undefined ? op : choose(req), req, contextOf(v))
+      const out = pending instanceof Promise ? await pending : pending
+      if (out instanceof Failed) throw errorOf(any, out, a, b)
+      return value === undefined ? out : value(out, req, a, b)
+    },
+  }
+}
+
+/** Call back after the current turn, as node:fs does, and outside of any hook. */
+export const later = (deferred: boolean, cb: Fn, ...args: unknown[]): void => {
+  if (deferred) process.nextTick(cb, ...args)
+  else cb(...args)
+}
+
+/** One request for a caller that is called back, always after the current turn, with `(error, reply)`. */
+export const request = <O extends Op>(
+  v: View,
+  op: O,
+  req: Request<O>,
+  syscall: string,
+  path: unknown,
+  cb: (error: unknown, reply?: Reply<O>) => void,
+): void => {
+  let deferred = true
+  runAsync(v.x, op, req, contextOf(v), (bug, out) => {
+    if (bug !== null) later(deferred, cb, bug)
+    else if (out instanceof Failed) later(deferred, cb, fsError(out, syscall, path))
+    else later(deferred, cb, null, out)
+  })
+  deferred = false
+}
+
+/** One request of a compound method, and what an Error of it says. `yield*` it: gives the reply, or throws the Error. */
+export class Ask<O extends Op> {
+  constructor(
+    readonly op: O,
+    readonly request: Request<O>,
+    readonly syscall: string,
+    readonly path?: unknown,
+    readonly dest?: unknown,
+  ) {}
+  error(failed: Failed): Error {
+    return fsError(failed, this.syscall, this.path, this.dest)
+  }
+  *[Symbol.iterator](): Generator<Ask<Op>, Reply<O>, Reply<Op> | Failed> {
+    const out = yield this as unknown as Ask<Op>
+    if (out instanceof Failed) throw this.error(out)
+    return out as Reply<O>
+  }
+}
+export const ask = <O extends Op>(
+  op: O,
+  request: Request<O>,
+  syscall: string,
+  path?: unknown,
+  dest?: unknown,
+): Ask<O> => new Ask(op, request, syscall, path, dest)
+/** As `ask`, but a failure comes back as a value. */
+export function* tryAsk<O extends Op>(
+  op: O,
+  request: Request<O>,
+): Generator<Ask<Op>, Reply<O> | Failed, Reply<Op> | Failed> {
+  return (yield new Ask(op, request, '') as unknown as Ask<Op>) as Reply<O> | Failed
+}
+/** Wait so many milliseconds: a timer for those who can, `Atomics.wait` for sync callers. */
+export class Pause {
+  constructor(readonly ms: number) {}
+}
+
+/** Wait for a promise of the caller's own: an asynchronous filter, the next piece of an iterable. Never for sync callers. */
+export class Await {
+  constructor(readonly promise: PromiseLike<unknown>) {}
+}
+
+export type Steps<T> = Generator<Ask<Op> | Pause | Await, T, Reply<Op> | Failed>
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4))
+
+/** Run a compound for a caller that waits. */
+export const driveSync = <T>(v: View, steps: Steps<T>): T => {
+  const cx: Context = contextOf(v)
+  let step = steps.next()
+  while (!step.done) {
+    let input: Reply<Op> | Failed = undefined
+    try {
+      if (step.value instanceof Await) throw new TypeError('a sync method cannot await')
+      if (step.value instanceof Pause) Atomics.wait(sleeper, 0, 0, step.value.ms)
+      else input = runSync(v.x, step.value.op, step.value.request, cx)
+    } catch (bug) {
+      // Lets the compound close what it opened.
+      step = steps.throw(bug)
+      continue
+    }
+    step = steps.next(input)
+  }
+  return step.value
+}
+
+/**
+ * Run a compound for a caller that is called back, always after the current turn.
+ * @throws what the compound throws before its first request
+ */
+export const driveAsync = <T>(v: View, steps: Steps<T>, cb: (error: unknown, value?: T) => void): void => {
+  const cx: Context = contextOf(v)
+  let deferred = true
+  const end = (error: unknown, value?: T): void => later(deferred, cb, error, value)
+  const advance = (bugAtFirst: unknown, first: Reply<Op> | Failed, begun: boolean): void => {
+    let bug = bugAtFirst
+    let input = first
+    let starting = !begun
+    for (;;) {
+      let step: IteratorResult<Ask<Op> | Pause | Await, T>
+      try {
+        step = bug === null ? steps.next(input) : steps.throw(bug)
+      } catch (thrown) {
+        if (starting) throw thrown
+        end(thrown)
+        return
+      }
+      starting = false
+      bug = null
+      input = undefined
+      if (step.done) {
+        end(null, step.value)
+        return
+      }
+      if (step.value instanceof Pause) {
+        setTimeout(() => advance(null, undefined, true), step.value.ms)
+        return
+      }
+      if (step.value instanceof Await) {
+        // What the caller's callback throws must not end as a rejection of this promise.
+        step.value.promise.then(
+          (value) => process.nextTick(advance, null, value as Reply<Op>, true),
+          (thrown) => process.nextTick(advance, thrown, undefined, true),
+        )
+        return
+      }
+      let returned = false
+      let landed = false
+      runAsync(v.x, step.value.op, step.value.request, cx, (failure, out) => {
+        if (returned) {
+          advance(failure, out, true)
+          return
+        }
+        landed = true
+        bug = failure
+        input = out
+      })
+      returned = true
+      if (!landed) return
+    }
+  }
+  advance(null, undefined, false)
+  deferred = false
+}
+
+/** Run a compound for a caller that awaits; an Error's stack shows them. */
+export const drivePromise = async <T>(v: View, steps: Steps<T>): Promise<T> => {
+  const cx: Context = contextOf(v)
+  let step = steps.next()
+  while (!step.done) {
+    let input: Reply<Op> | Failed = undefined
+    try {
+      if (step.value instanceof Pause) {
+        const { ms } = step.value
+        await new Promise((resolve) => setTimeout(resolve, ms))
+      } else if (step.value instanceof Await) {
+        input = (await step.value.promise) as Reply<Op>
+      } else {
+        const pending = runPromise(v.x, step.value.op, step.value.request, cx)
+        input = pending instanceof Promise ? await pending : pending
+      }
+    } catch (bug) {
+      step = steps.throw(bug)
+      continue
+    }
+    step = steps.next(input)
+  }
+  return step.value
+}
+
+/** A callback's arguments out of a compound's end: nothing but the null where there is no value. */
+export const ending =
+  (cb: Fn) =>
+  (error: unknown, value?: unknown): void => {
+    if (error !== null) cb(error)
+    else if (value === undefined) cb(null)
+    else cb(null, value)
+  }

@@ -1,0 +1,128 @@
+/** realpath: Node's own walk, and the native one, over lookup and readlink. */
+import { resolve } from 'node:path'
+import type { Op } from '../op.js'
+import { decodePath } from '../path-bytes.js'
+import { Failed } from '../verdict.js'
+import { fsError } from './errors.js'
+import { ask, driveAsync, drivePromise, driveSync, ending, type Fn, type Method, type Steps, tryAsk } from './method.js'
+import { MAX_LINKS, PATH_MAX, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK } from './modes.js'
+import { encodeName } from './singles.js'
+import { callbackOf, optionsOf, pathOf, shownPath } from './validate.js'
+
+/** Node's walk: a failure is lstat's, of the component that failed; a loop is stat's. */
+function* walk(start: string, encoding: unknown): Steps<string | Buffer> {
+  const seen = new Map<string, string>()
+  const hard = new Map<string, number>()
+  let path = start
+  let at = 1
+  let current = '/'
+  while (at < path.length) {
+    const slash = path.indexOf('/', at)
+    const previous = current
+    const end = slash === -1 ? path.length : slash
+    const base = previous + path.slice(at, end)
+    current = slash === -1 ? base : `${base}/`
+    at = slash === -1 ? path.length : slash + 1
+    const known = hard.get(base)
+    if (known !== undefined) {
+      if (known === S_IFIFO || known === S_IFSOCK) break
+      continue
+    }
+    const stats = yield* ask('lookup', { path: base }, 'lstat', base)
+    const type = stats.mode & S_IFMT
+    if (type !== S_IFLNK) {
+      hard.set(base, type)
+      continue
+    }
+    const id = `${stats.dev}:${stats.ino}`
+    let target = seen.get(id)
+    if (target === undefined || stats.ino === 0) {
+      yield* ask('getattr', { path: base, follow: true, precise: false }, 'stat', base)
+      target = yield* ask('readlink', { path: base }, 'readlink', base)
+      seen.set(id, target)
+    }
+    path = resolve(resolve(previous, target), path.slice(at))
+    at = 1
+    current = '/'
+  }
+  return encodeName(path, encoding)
+}
+
+/** The kernel's walk: a failure is realpath's, of the whole path. */
+function* nativeWalk(start: string, shown: unknown, encoding: unknown): Steps<string | Buffer> {
+  const fail = (errno: string): Error => fsError(Failed.of(errno), 'realpath', shown)
+  if (start === '') throw fail('ENOENT')
+  if (start.length > PATH_MAX) throw fail('ENAMETOOLONG')
+  const todo = start.split('/').reverse()
+  let current = ''
+  let links = 0
+  while (todo.length > 0) {
+    const name = todo.pop() as string
+    if (name === '' || name === '.') continue
+    if (name === '..') {
+      current = current.slice(0, Math.max(0, current.lastIndexOf('/')))
+      continue
+    }
+    const here = `${current}/${name}`
+    const stats = yield* tryAsk('lookup', { path: here })
+    if (stats instanceof Failed) throw fsError(stats, 'realpath', shown)
+    const type = stats.mode & S_IFMT
+    if (type === S_IFLNK) {
+      if (++links > MAX_LINKS) throw fail('ELOOP')
+      const target = yield* tryAsk('readlink', { path: here })
+      if (target instanceof Failed) throw fsError(target, 'realpath', shown)
+      if (target.startsWith('/')) current = ''
+      const parts = target.split('/')
+      for (let k = parts.length - 1; k >= 0; k--) todo.push(parts[k] as string)
+      continue
+    }
+    if (todo.length > 0 && type !== S_IFDIR) throw fail('ENOTDIR')
+    current = here
+  }
+  return encodeName(current === '' ? '/' : current, encoding)
+}
+
+const OPS: readonly Op[] = ['lookup', 'getattr', 'readlink']
+
+/** Node turns what is no string into one here, and normalises it first. */
+const startOf = (path: unknown): string => {
+  const given = shownPath(path)
+  const text = typeof given === 'string' ? given : Buffer.isBuffer(given) ? decodePath(given) : `${given}`
+  pathOf(text)
+  return resolve(text)
+}
+
+export const realpath: Method = {
+  ops: OPS,
+  sync: (v) => {
+    const realpathSync: Fn = (path: unknown, options: unknown) => {
+      const { encoding } = optionsOf(options)
+      return driveSync(v, walk(startOf(path), encoding))
+    }
+    return Object.assign(realpathSync, {
+      native: (path: unknown, options: unknown) => {
+        const { encoding } = optionsOf(options)
+        return driveSync(v, nativeWalk(pathOf(path), shownPath(path), encoding))
+      },
+    })
+  },
+  callback: (v) => {
+    const realpath: Fn = (path: unknown, options: unknown, callback: unknown) => {
+      const cb = callbackOf(typeof options === 'function' ? options : callback)
+      const { encoding } = optionsOf(options)
+      driveAsync(v, walk(startOf(path), encoding), ending(cb))
+    }
+    return Object.assign(realpath, {
+      native: (path: unknown, options: unknown, callback: unknown) => {
+        const cb = callbackOf(callback || options)
+        const { encoding } = optionsOf(options)
+        driveAsync(v, nativeWalk(pathOf(path), shownPath(path), encoding), ending(cb))
+      },
+    })
+  },
+  promise: (v) =>
+    async function realpath(path: unknown, options: unknown) {
+      const { encoding } = optionsOf(options)
+      return await drivePromise(v, nativeWalk(pathOf(path), shownPath(path), encoding))
+    },
+}

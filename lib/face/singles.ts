@@ -1,0 +1,306 @@
+/** The methods of node:fs that are one request each. */
+import { constants } from 'node:fs'
+import type { Request, StatFs, Stats } from '../op.js'
+import { encodePath } from '../path-bytes.js'
+import { toBigIntStats } from '../stats.js'
+import { type Method, single } from './method.js'
+import {
+  bindingModeOf,
+  checkSymlinkType,
+  fdOf,
+  flagsOf,
+  givenPath,
+  idOf,
+  integerOf,
+  invalidArgValue,
+  modeOf,
+  optionsOf,
+  pathOf,
+  timeOf,
+} from './validate.js'
+import type { View } from './view.js'
+
+interface StatOptions {
+  readonly bigint?: boolean
+  readonly throwIfNoEntry?: boolean
+}
+// Whatever is given is asked for the field, as Node does: null throws a TypeError of its own.
+const wantsBigint = (options: unknown): boolean => options !== undefined && (options as StatOptions).bigint === true
+
+const toStats = (stats: Stats, req: Request<'getattr'>): unknown => (req.precise ? toBigIntStats(stats) : stats)
+
+const stat = (syscall: 'stat' | 'lstat'): Method =>
+  single({
+    op: 'getattr',
+    syscall,
+    arity: 2,
+    optional: 1,
+    parse: (_v, path, options) => ({
+      path: pathOf(path),
+      follow: syscall === 'stat',
+      precise: wantsBigint(options),
+      dentry: undefined,
+      fd: undefined,
+      file: undefined,
+    }),
+    value: toStats,
+    mends: (failed, _path, options) =>
+      failed.errno === 'ENOENT' && (options as StatOptions | undefined)?.throwIfNoEntry === false,
+  })
+
+/** A request's fields for an open file. */
+export const onFile = (v: View, fd: unknown) => {
+  const number = fdOf(fd)
+  return { fd: number, file: v.x.files.get(number) }
+}
+/** The same for requests that may be on a path or on an open file. */
+export const onEither = (v: View, fd: unknown) => {
+  const { fd: number, file } = onFile(v, fd)
+  return { path: file?.path ?? '', follow: true, fd: number, file }
+}
+
+const chmod = (syscall: string, follow: boolean): Method =>
+  single({
+    op: 'setattr',
+    syscall,
+    arity: 2,
+    callbackLast: true,
+    parse: (_v, path, mode) => ({ path: pathOf(path), follow, set: { mode: modeOf(mode, 'mode') } }),
+  })
+const chown = (syscall: string, follow: boolean): Method =>
+  single({
+    op: 'setattr',
+    syscall,
+    arity: 3,
+    parse: (_v, path, uid, gid) => ({
+      path: pathOf(path),
+      follow,
+      set: { uid: idOf(uid, 'uid'), gid: idOf(gid, 'gid') },
+    }),
+  })
+const utimes = (syscall: string, follow: boolean): Method =>
+  single({
+    op: 'setattr',
+    syscall,
+    arity: 3,
+    parse: (_v, path, atime, mtime) => ({
+      path: pathOf(path),
+      follow,
+      set: { atime: timeOf(atime), mtime: timeOf(mtime) },
+    }),
+  })
+
+const onFdOnly = { promise: false } as const
+const fsync = (datasync: boolean): Method =>
+  single(
+    {
+      op: 'fsync',
+      syscall: datasync ? 'fdatasync' : 'fsync',
+      arity: 1,
+      paths: 0,
+      parse: (v, fd) => ({ ...onFile(v, fd), datasync }),
+    },
+    onFdOnly,
+  )
+
+/** `encoding` of an option argument: a string, or an object's field. */
+export const encodingOf = (options: unknown): string | undefined => {
+  const encoding =
+    typeof options === 'string' ? options : (options as { encoding?: unknown } | null | undefined)?.encoding
+  if (!encoding) return undefined
+  if (encoding !== 'buffer' && !Buffer.isEncoding(encoding as string)) {
+    throw invalidArgValue('encoding', encoding, 'is invalid encoding')
+  }
+  return encoding as string
+}
+/** A name or path as the caller wants it: a string, its bytes, or its bytes in an encoding. */
+export const encodeName = (name: string, encoding: unknown): string | Buffer => {
+  if (!encoding || encoding === 'utf8' || encoding === 'utf-8') {
+    return name.isWellFormed() ? name : Buffer.from(encodePath(name) as Buffer).toString()
+  }
+  const bytes = Buffer.from(encodePath(name))
+  return encoding === 'buffer' ? bytes : bytes.toString(encoding as BufferEncoding)
+}
+
+const statfsValue = (reply: StatFs, options: unknown): unknown => {
+  if (!wantsBigint(options)) return reply
+  const out = Object.create(Object.getPrototypeOf(reply)) as Record<string, unknown>
+  for (const [key, value] of Object.entries(reply)) out[key] = BigInt(value as number)
+  return out
+}
+
+export const isCreate = (flags: number): boolean => (flags & constants.O_CREAT) !== 0
+
+const ids = (uid: unknown, gid: unknown) => ({ uid: idOf(uid, 'uid'), gid: idOf(gid, 'gid') })
+const times = (atime: unknown, mtime: unknown) => ({ atime: timeOf(atime, 'atime'), mtime: timeOf(mtime, 'mtime') })
+const sizeOf = (len: unknown): number =>
+  Math.max(0, integerOf(len === undefined ? 0 : len, 'len', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
+
+export const singles = {
+  stat: stat('stat'),
+  lstat: stat('lstat'),
+  fstat: single(
+    {
+      op: 'getattr',
+      syscall: 'fstat',
+      arity: 2,
+      optional: 1,
+      paths: 0,
+      parse: (v, fd, options) => {
+        const precise = wantsBigint(options)
+        return { ...onEither(v, fd), precise }
+      },
+      value: toStats,
+    },
+    onFdOnly,
+  ),
+  access: single({
+    op: 'access',
+    syscall: 'access',
+    arity: 2,
+    optional: 1,
+    before: (path) => pathOf(path),
+    parse: (_v, path, mode) => ({ path: pathOf(path), mask: bindingModeOf(mode, 7), dentry: undefined }),
+  }),
+  chmod: chmod('chmod', true),
+  chown: chown('chown', true),
+  lchown: chown('lchown', false),
+  utimes: utimes('utime', true),
+  lutimes: utimes('lutime', false),
+  fchmod: single(
+    {
+      op: 'setattr',
+      syscall: 'fchmod',
+      arity: 2,
+      paths: 0,
+      before: (_fd, mode) => modeOf(mode, 'mode'),
+      parse: (v, fd, mode) => {
+        const set = { mode: modeOf(mode, 'mode') }
+        return { ...onEither(v, fd), set }
+      },
+    },
+    onFdOnly,
+  ),
+  fchown: single(
+    {
+      op: 'setattr',
+      syscall: 'fchown',
+      arity: 3,
+      paths: 0,
+      before: (_fd, uid, gid) => ids(uid, gid),
+      parse: (v, fd, uid, gid) => {
+        const set = ids(uid, gid)
+        return { ...onEither(v, fd), set }
+      },
+    },
+    onFdOnly,
+  ),
+  futimes: single(
+    {
+      op: 'setattr',
+      syscall: 'futime',
+      arity: 3,
+      paths: 0,
+      before: (_fd, atime, mtime) => times(atime, mtime),
+      parse: (v, fd, atime, mtime) => {
+        const set = times(atime, mtime)
+        return { ...onEither(v, fd), set }
+      },
+    },
+    onFdOnly,
+  ),
+  ftruncate: single(
+    {
+      op: 'setattr',
+      syscall: 'ftruncate',
+      arity: 2,
+      optional: 1,
+      paths: 0,
+      before: (_fd, len) => sizeOf(len),
+      parse: (v, fd, len) => {
+        const set = { size: sizeOf(len) }
+        return { ...onEither(v, fd), set }
+      },
+    },
+    onFdOnly,
+  ),
+  readlink: single({
+    op: 'readlink',
+    syscall: 'readlink',
+    arity: 2,
+    optional: 1,
+    parse: (_v, path, options) => {
+      optionsOf(options)
+      return { path: pathOf(path, 'oldPath') }
+    },
+    value: (target, _req, _path, options) => encodeName(target, encodingOf(options)),
+  }),
+  symlink: single({
+    op: 'symlink',
+    syscall: 'symlink',
+    arity: 3,
+    optional: 1,
+    paths: 2,
+    // The third argument, a type, is for Windows.
+    parse: (_v, target, path, type) => {
+      const to = givenPath(target, 'target')
+      if (to.includes('\0')) pathOf(to, 'target')
+      const at = pathOf(path)
+      checkSymlinkType(type)
+      return { path: at, target: to }
+    },
+  }),
+  unlink: single({ op: 'unlink', syscall: 'unlink', arity: 1, parse: (_v, path) => ({ path: pathOf(path) }) }),
+  link: single({
+    op: 'link',
+    syscall: 'link',
+    arity: 2,
+    paths: 2,
+    parse: (_v, from, to) => ({ path: pathOf(from, 'existingPath'), newPath: pathOf(to, 'newPath') }),
+  }),
+  rename: single({
+    op: 'rename',
+    syscall: 'rename',
+    arity: 2,
+    paths: 2,
+    parse: (_v, from, to) => ({ path: pathOf(from, 'oldPath'), newPath: pathOf(to, 'newPath'), flags: 0 }),
+  }),
+  statfs: single({
+    op: 'statfs',
+    syscall: 'statfs',
+    arity: 2,
+    optional: 1,
+    parse: (_v, path, options) => {
+      const at = pathOf(path)
+      wantsBigint(options)
+      return { path: at }
+    },
+    value: (reply, _req, _path, options) => statfsValue(reply, options),
+  }),
+  open: single(
+    {
+      op: 'open',
+      ops: ['open', 'create'],
+      choose: (req) => (isCreate(req.flags) ? 'create' : 'open'),
+      syscall: 'open',
+      arity: 3,
+      optional: 2,
+      callbackLast: true,
+      parse: (_v, path, flags, mode) => ({
+        path: pathOf(path),
+        flags: flagsOf(flags),
+        mode: modeOf(mode, 'mode', 0o666),
+        dentry: undefined,
+      }),
+      parseCallback: (_v, path, flags, mode) => {
+        const at = pathOf(path)
+        const bits = modeOf(mode, 'mode', 0o666)
+        return { path: at, flags: flagsOf(flags), mode: bits, dentry: undefined }
+      },
+    },
+    onFdOnly,
+  ),
+  close: single({ op: 'release', syscall: 'close', arity: 1, paths: 0, parse: onFile }, onFdOnly),
+  fsync: fsync(false),
+  fdatasync: fsync(true),
+} satisfies Record<string, Method>

@@ -1,0 +1,161 @@
+/** watch and fs.promises.watch: FSWatcher over the opcode `watch`. */
+import { EventEmitter } from 'node:events'
+import { runSync } from '../driver/sync.js'
+import type { WatchHandle } from '../op.js'
+import { Failed } from '../verdict.js'
+import { abortError, checkAborted, objectOf, optionsOf, signalOf } from './codes.js'
+import { fsError } from './errors.js'
+import type { Method } from './method.js'
+import { encodeName, encodingOf } from './singles.js'
+import { callbackOf, checkBoolean, integerOf, invalidArgValue, pathOf, shownPath } from './validate.js'
+import { contextOf, type View } from './view.js'
+
+type Sink = (error: NodeJS.ErrnoException | null, eventType: string, filename: string | Buffer | null) => void
+
+/** Starts a watcher below. @throws the Error of a failure, with `filename` as Node's has it */
+const start = (
+  v: View,
+  path: unknown,
+  options: { persistent: boolean; recursive: boolean; encoding: string | undefined },
+  sink: Sink,
+): WatchHandle => {
+  const { persistent, recursive, encoding } = options
+  const shown = shownPath(path)
+  const failure = (failed: Failed, syscall = 'watch'): NodeJS.ErrnoException =>
+    Object.assign(fsError(failed, syscall, shown), { filename: shown })
+  const out = runSync(
+    v.x,
+    'watch',
+    {
+      path: pathOf(path),
+      persistent,
+      recursive,
+      sink: {
+        change: (eventType, filename) =>
+          sink(null, eventType, filename === null ? null : encodeName(filename, encoding)),
+        error: (errno) => sink(failure(Failed.of(errno)), 'error', null),
+      },
+    },
+    contextOf(v),
+  )
+  // Where the system cannot watch a tree, Node looks at its top first.
+  if (out instanceof Failed) throw failure(out, recursive && process.platform === 'linux' ? 'stat' : 'watch')
+  return out
+}
+
+interface Referable {
+  ref?(): void
+  unref?(): void
+}
+
+export class FSWatcher extends EventEmitter {
+  #handle: WatchHandle | null
+
+  /** @param begin starts the watcher below, and gets where its events go */
+  constructor(begin?: (sink: Sink) => WatchHandle) {
+    super()
+    this.#handle =
+      begin?.((error, eventType, filename) => {
+        if (this.#handle === null) return
+        if (error === null) this.emit('change', eventType, filename)
+        else {
+          this.#handle.close()
+          this.#handle = null
+          this.emit('error', error)
+        }
+      }) ?? null
+  }
+
+  /** Does nothing, as Node's: it is started already. */
+  start(): void {}
+
+  /** Ends it; 'close' follows in a later turn. */
+  close(): void {
+    if (this.#handle === null) return
+    this.#handle.close()
+    this.#handle = null
+    process.nextTick(() => this.emit('close'))
+  }
+  ref(): this {
+    ;(this.#handle as Referable | null)?.ref?.()
+    return this
+  }
+  unref(): this {
+    ;(this.#handle as Referable | null)?.unref?.()
+    return this
+  }
+}
+
+/** What Node keeps for a consumer that is slower than the events (`maxQueue` of later versions). */
+const MAX_QUEUE = 2048
+
+async function* watchPromise(v: View, path: unknown, given: unknown = {}) {
+  pathOf(path)
+  const options = optionsOf(objectOf(given, 'options'))
+  const { persistent = true, recursive = false, maxQueue = MAX_QUEUE, overflow = 'ignore' } = options
+  const settings = {
+    persistent: checkBoolean(persistent, 'options.persistent'),
+    recursive: checkBoolean(recursive, 'options.recursive'),
+    encoding: encodingOf(options),
+  }
+  const most = integerOf(maxQueue, 'options.maxQueue', 1, Number.MAX_SAFE_INTEGER)
+  if (overflow !== 'ignore' && overflow !== 'error') throw invalidArgValue('options.overflow', overflow)
+  const signal = signalOf(options.signal)
+  checkAborted(signal)
+  const queue: { eventType: string; filename: string | Buffer | null }[] = []
+  let failure: unknown
+  let wake: (() => void) | undefined
+  const watcher = start(v, path, settings, (error, eventType, filename) => {
+    if (error !== null) failure ??= error
+    else if (queue.length < most) queue.push({ eventType, filename })
+    else if (overflow === 'error') failure ??= new Error(`fs.watch maximum queue size exceeded: ${most}`)
+    wake?.()
+  })
+  const aborted = (): void => {
+    failure ??= abortError(signal)
+    wake?.()
+  }
+  signal?.addEventListener('abort', aborted, { once: true })
+  try {
+    for (;;) {
+      const event = queue.shift()
+      if (failure !== undefined) throw failure
+      if (event !== undefined) yield event
+      else {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+        wake = undefined
+      }
+    }
+  } finally {
+    watcher.close()
+    signal?.removeEventListener('abort', aborted)
+  }
+}
+
+export const watch: Method = {
+  ops: ['watch'],
+  callback: (v) => (path: unknown, given?: unknown, listenerGiven?: unknown) => {
+    const listener = typeof given === 'function' ? given : listenerGiven
+    const options = optionsOf(given)
+    const encoding = encodingOf(options)
+    const signal = signalOf(options.signal)
+    const persistent = options.persistent === undefined ? true : Boolean(options.persistent)
+    const watcher = new FSWatcher((sink) =>
+      start(v, path, { persistent, recursive: Boolean(options.recursive), encoding }, sink),
+    )
+    if (listener) watcher.on('change', callbackOf(listener, 'listener'))
+    if (signal?.aborted) process.nextTick(() => watcher.close())
+    else if (signal !== undefined) {
+      const close = (): void => watcher.close()
+      signal.addEventListener('abort', close)
+      watcher.once('close', () => signal.removeEventListener('abort', close))
+    }
+    return watcher
+  },
+  promise: (v) =>
+    function watch(path: unknown, options?: unknown) {
+      return watchPromise(v, path, options)
+    },
+}

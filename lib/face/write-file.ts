@@ -1,0 +1,191 @@
+/** writeFile and appendFile: create, writes, fsync where wanted, release. */
+import type { Op } from '../op.js'
+import { Failed } from '../verdict.js'
+import { abortError, checkAborted } from './codes.js'
+import { aggregate, fsError } from './errors.js'
+import { FileHandle } from './file-handle.js'
+import { handleSync, handleWriteFile } from './handle-io.js'
+import { ask, driveAsync, ending, type Method, type Steps, tryAsk } from './method.js'
+import { performSync } from './perform.js'
+import { isDescriptor, withOpen } from './read-file.js'
+import { openOp } from './read-whole.js'
+import {
+  bytesOf,
+  callbackOf,
+  checkBoolean,
+  fdOf,
+  flagsOf,
+  invalidArgType,
+  isView,
+  modeOf,
+  type Options,
+  optionsOf,
+  pathOf,
+  shownPath,
+} from './validate.js'
+import type { View } from './view.js'
+
+const OPS: readonly Op[] = ['open', 'create', 'write', 'fsync', 'release']
+const WRITE: Options = { encoding: 'utf8', mode: 0o666, flag: 'w', flush: false }
+const APPEND: Options = { encoding: 'utf8', mode: 0o666, flag: 'a' }
+
+const dataOf = (data: unknown, encoding: unknown): Buffer => {
+  if (isView(data)) return bytesOf(data)
+  if (typeof data !== 'string') {
+    throw invalidArgType('data', 'of type string or an instance of Buffer, TypedArray, or DataView', data)
+  }
+  return Buffer.from(data, (encoding || 'utf8') as BufferEncoding)
+}
+
+/** appendFile's options: a copy, so that nobody's own is changed. */
+const appending = (path: unknown, given: unknown): Options => {
+  const options: Record<string, unknown> = {}
+  const from = optionsOf(given, APPEND) as Record<string, unknown>
+  for (const key in from) options[key] = from[key]
+  if (!options.flag || isDescriptor(path)) options.flag = 'a'
+  return options
+}
+
+const writeSync = (v: View, path: unknown, data: unknown, options: Options): undefined => {
+  const flush = checkBoolean(options.flush ?? false, 'options.flush')
+  const { encoding } = options
+  const direct = typeof data === 'string' && (encoding === 'utf8' || encoding === 'utf-8')
+  const early = direct ? undefined : dataOf(data, encoding)
+  let fd: number
+  if (isDescriptor(path)) {
+    if (direct && path < 0) throw fsError(Failed.of('EBADF'), 'write')
+    fd = path
+  } else {
+    const at = pathOf(path)
+    const flags = flagsOf(options.flag || 'w')
+    const mode = modeOf(options.mode, 'mode', 0o666)
+    fd = performSync(v, openOp(flags), { path: at, flags, mode }, 'open', shownPath(path))
+  }
+  const bytes = early ?? dataOf(data, encoding)
+  try {
+    for (let offset = 0; offset < bytes.length; ) {
+      const file = v.x.files.get(fdOf(fd))
+      const length = bytes.length - offset
+      offset += performSync(v, 'write', { fd, file, buffer: bytes, offset, length, position: null }, 'write')
+    }
+    if (flush) performSync(v, 'fsync', { fd, file: v.x.files.get(fd), datasync: false }, 'fsync')
+  } finally {
+    if (!isDescriptor(path)) performSync(v, 'release', { fd, file: v.x.files.get(fd) }, 'close')
+  }
+  return undefined
+}
+
+interface Job {
+  readonly given: string | number
+  readonly shown: unknown
+  readonly flags: number
+  readonly mode: number
+  readonly bytes: Buffer
+  readonly signal: AbortSignal | undefined
+  readonly flush: boolean
+}
+function* steps(v: View, { given, shown, flags, mode, bytes, signal, flush }: Job): Steps<void> {
+  const fd =
+    typeof given === 'number' ? fdOf(given) : yield* ask(openOp(flags), { path: given, flags, mode }, 'open', shown)
+  const file = v.x.files.get(fd)
+  let failed: unknown
+  try {
+    let offset = 0
+    // Even nothing is written once: a bad descriptor must be told.
+    do {
+      if (signal?.aborted) throw abortError(signal)
+      const length = bytes.length - offset
+      offset += yield* ask('write', { fd, file, buffer: bytes, offset, length, position: null }, 'write')
+    } while (offset < bytes.length)
+    if (flush) yield* ask('fsync', { fd, file, datasync: false }, 'fsync')
+  } catch (error) {
+    failed = error
+  }
+  if (typeof given === 'string') {
+    const closed = yield* tryAsk('release', { fd, file })
+    if (closed instanceof Failed) failed = aggregate(fsError(closed, 'close'), failed)
+  }
+  if (failed !== undefined) throw failed
+}
+
+const writeCallback = (
+  v: View,
+  path: unknown,
+  data: unknown,
+  options: Options,
+  cb: (...args: unknown[]) => void,
+): void => {
+  const flush = checkBoolean(options.flush ?? false, 'options.flush')
+  const bytes = dataOf(data, options.encoding)
+  const { signal } = options
+  if (isDescriptor(path)) {
+    const job = { given: path, shown: undefined, flags: 0, mode: 0, bytes, signal, flush }
+    fdOf(path)
+    driveAsync(v, steps(v, job), ending(cb))
+    return
+  }
+  if (signal?.aborted) {
+    cb(abortError(signal))
+    return
+  }
+  const given = pathOf(path)
+  const mode = modeOf(options.mode, 'mode', 0o666)
+  const flags = flagsOf(options.flag || 'w')
+  driveAsync(v, steps(v, { given, shown: shownPath(path), flags, mode, bytes, signal, flush }), ending(cb))
+}
+
+const isIterable = (data: unknown): boolean =>
+  data !== null &&
+  typeof data === 'object' &&
+  !isView(data) &&
+  (Symbol.asyncIterator in data || Symbol.iterator in data)
+
+const writePromise = async (v: View, path: unknown, data: unknown, options: Options): Promise<void> => {
+  const flag = options.flag || 'w'
+  const flush = checkBoolean(options.flush ?? false, 'options.flush')
+  const whole = isIterable(data) ? data : dataOf(data, options.encoding)
+  if (path instanceof FileHandle) return path.writeFile(whole, options)
+  checkAborted(options.signal)
+  const at = pathOf(path)
+  const flags = flagsOf(flag)
+  const mode = modeOf(options.mode, 'mode', 0o666)
+  const rest = { encoding: options.encoding, signal: options.signal }
+  await withOpen(v, at, shownPath(path), flags, mode, async (fd) => {
+    await handleWriteFile(v, fd, whole, rest)
+    if (flush) await handleSync(v, fd, false)
+  })
+}
+
+export const writeFile: Method = {
+  ops: OPS,
+  sync: (v) =>
+    function writeFileSync(path: unknown, data: unknown, options: unknown) {
+      return writeSync(v, path, data, optionsOf(options, WRITE))
+    },
+  callback: (v) =>
+    function writeFile(path: unknown, data: unknown, options: unknown, callback: unknown) {
+      const cb = callbackOf(callback || options)
+      writeCallback(v, path, data, optionsOf(options, WRITE), cb)
+    },
+  promise: (v) =>
+    async function writeFile(path: unknown, data: unknown, options: unknown) {
+      await writePromise(v, path, data, optionsOf(options, WRITE))
+    },
+}
+
+export const appendFile: Method = {
+  ops: OPS,
+  sync: (v) =>
+    function appendFileSync(path: unknown, data: unknown, options: unknown) {
+      return writeSync(v, path, data, appending(path, options))
+    },
+  callback: (v) =>
+    function appendFile(path: unknown, data: unknown, options: unknown, callback: unknown) {
+      const cb = callbackOf(callback || options)
+      writeCallback(v, path, data, appending(path, options), cb)
+    },
+  promise: (v) =>
+    async function appendFile(path: unknown, data: unknown, options: unknown) {
+      await writePromise(v, path, data, appending(undefined, options))
+    },
+}
