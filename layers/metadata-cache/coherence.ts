@@ -1,0 +1,244 @@
+/** The opcodes that change something. */
+import {
+  AROUND,
+  type Around,
+  attempt,
+  type Context,
+  type Dentry,
+  type Extension,
+  type ExtensionMap,
+  Failed,
+  NEXT,
+  O_ACCMODE,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_TRUNC,
+  type Op,
+  type Reply,
+  type Request,
+  S_IFDIR,
+  S_IFLNK,
+} from '../../lib/layer.js'
+import { Change, type Scope } from './change.js'
+import { type Inode, type Name, NEGATIVE, POSITIVE, typeOf } from './entries.js'
+import type { Cache } from './state.js'
+import { type Asking, RAW, type Want } from './walk.js'
+
+const S_IFREG = 0o100000
+export const coherence = (c: Cache): ExtensionMap => {
+  const { cache, walker, files } = c
+
+  /** The dentry that a request is about; undefined where that cannot be told. */
+  function* locate(
+    path: string,
+    dentry: Dentry | undefined,
+    follow: boolean,
+    want: Want,
+    cx: Context,
+  ): Asking<Name | undefined> {
+    if (cache.isEmpty || !cache.stableInodes) return undefined
+    const known = walker.known(path, dentry, follow)
+    if (known !== undefined && (want !== 'inode' || !known.exists || known.inode !== undefined)) return known.name
+    if (c.isForeign(cx)) return undefined
+    const r = yield* walker.walk(path, follow, want, false, dentry !== undefined)
+    if (r === RAW) return undefined
+    const { name } = r
+    if (cache.holds(name)) return name
+    return name.dir.held ? cache.child(name.dir, name.name) : undefined
+  }
+  /** Where no inode is known to have two names, one that is not kept under this name is not kept at all. */
+  const wanted = (): Want => (cache.sawLinks ? 'inode' : 'parent')
+
+  function* perform<O extends Op>(
+    op: O,
+    req: Request<O>,
+    scope: Scope | undefined,
+    after?: (out: Reply<O>, at: number) => void,
+  ): Around<O> {
+    const change = new Change(cache, scope)
+    const at = after === undefined ? 0 : cache.clock.read()
+    try {
+      const out = yield* attempt(op, req)
+      const alone = change.end()
+      if (alone && !(out instanceof Failed)) after?.(out, at)
+      return out
+    } finally {
+      change.end()
+    }
+  }
+
+  const moves = (name: Name): boolean => name.state !== NEGATIVE && (name.type === 0 || isTurn(name.type))
+  const nowhere = (name: Name, at: number): void => cache.setNegative(name, at + cache.limits.negativeTtlMs)
+  const there = (name: Name, type: number, inode: Inode | undefined, at: number): void =>
+    cache.setPositive(name, type, inode, at + cache.limits.ttlMs)
+
+  const removal = <O extends 'unlink' | 'rmdir'>(op: O): Extension<O> => ({
+    *around(req: Request<O>, cx: Context): Around<O> {
+      const name = yield* locate(req.path, req.dentry, false, wanted(), cx)
+      if (name === undefined) return yield* perform(op, req, undefined)
+      const scope = { names: [name], space: moves(name), links: name.inode === undefined }
+      return yield* perform(op, req, scope, (_out, at) => nowhere(name, at))
+    },
+  })
+
+  const making = <O extends 'mkdir' | 'mknod' | 'symlink'>(op: O, type: (req: Request<O>) => number): Extension<O> => ({
+    *around(req: Request<O>, cx: Context): Around<O> {
+      const name = yield* locate(req.path, req.dentry, false, 'parent', cx)
+      if (name === undefined) return yield* perform(op, req, undefined)
+      const made = type(req)
+      return yield* perform(op, req, { names: [name] }, (_out, at) => {
+        if (made !== S_IFLNK) there(name, made, undefined, at)
+      })
+    },
+  })
+
+  /** The inode of an open file that this layer did not see opened, or has not told yet. */
+  function* inodeOf(fd: number): Asking<Inode | undefined> {
+    const open = files.byFd.get(fd)
+    if (open?.inode !== undefined && !files.unidentified.has(open)) return open.inode
+    if (cache.isEmpty || !cache.stableInodes) return undefined
+    const stats = yield* attempt('getattr', { path: '', fd, follow: true, precise: false })
+    return stats instanceof Failed ? undefined : cache.inodeOf(stats)
+  }
+
+  const setting = <O extends 'setattr' | 'setxattr' | 'removexattr'>(op: O): Extension<O> => ({
+    *around(req: Request<O> & Request<'listxattr'>, cx: Context): Around<O> {
+      if (req.fd !== undefined) {
+        const inode = yield* inodeOf(req.fd)
+        return yield* perform(op, req, inode && { inodes: [inode] })
+      }
+      const name = yield* locate(req.path, req.dentry, req.follow, 'inode', cx)
+      return yield* perform(op, req, name && { of: [name], inodes: [name.inode] })
+    },
+  })
+
+  /** What was opened here is not kept while it is open; what was not is changed as from outside, but knowingly. */
+  const writing = <O extends 'write' | 'fallocate' | 'copy_file_range'>(
+    op: O,
+    fdOf: (req: Request<O>) => number,
+  ): Extension<O> => ({
+    request: (req: Request<O>) => (files.byFd.has(fdOf(req)) ? NEXT : AROUND),
+    *around(req: Request<O>): Around<O> {
+      const inode = yield* inodeOf(fdOf(req))
+      return yield* perform(op, req, inode && { inodes: [inode] })
+    },
+  })
+
+  const changes = (flags: number): boolean => (flags & O_ACCMODE) !== 0 || (flags & (O_TRUNC | O_CREAT)) !== 0
+  const follows = (req: Request<'open'>): boolean =>
+    req.dentry === undefined &&
+    (req.flags & O_NOFOLLOW) === 0 &&
+    ((req.flags & O_CREAT) === 0 || (req.flags & O_EXCL) === 0)
+
+  const opening = <O extends 'open' | 'create'>(op: O): Extension<O> => ({
+    request: (req: Request<O>) => (changes(req.flags) ? AROUND : NEXT),
+    reply(fd: Reply<O>, req: Request<O>) {
+      const r = walker.known(req.path, req.dentry, follows(req))
+      files.opened(fd as number, false, r?.inode)
+      return fd
+    },
+    *around(req: Request<O>, cx: Context): Around<O> {
+      const { flags } = req
+      const writes = (flags & O_ACCMODE) !== 0 || (flags & O_TRUNC) !== 0
+      const creates = (flags & O_CREAT) !== 0
+      const exclusive = creates && (flags & O_EXCL) !== 0
+      // A name that nobody has looked at may be a link that leads elsewhere, unless it must not be there at all.
+      const name = yield* locate(req.path, req.dentry, follows(req), exclusive ? 'parent' : 'inode', cx)
+      const before = name?.inode
+      const fresh = name !== undefined && creates && (exclusive || name.state === NEGATIVE)
+      const scope: Scope | undefined =
+        name === undefined
+          ? creates || (flags & O_TRUNC) !== 0
+            ? undefined
+            : {}
+          : fresh || (creates && name.state !== POSITIVE)
+            ? { names: [name] }
+            : { of: [name], inodes: [before] }
+      const fd = yield* perform(op, req, scope, (_fd, at) => {
+        if (name !== undefined && fresh) there(name, S_IFREG, undefined, at)
+      })
+      if (fd instanceof Failed) return fd
+      files.opened(fd as number, writes, before?.held === true ? before : undefined)
+      // Attributes may be kept of what has just been opened.
+      if (writes && before === undefined && !fresh && !cache.isEmpty) yield* files.settle()
+      return fd
+    },
+  })
+
+  return {
+    unlink: removal('unlink'),
+    rmdir: removal('rmdir'),
+    mkdir: making('mkdir', () => S_IFDIR),
+    mknod: making('mknod', (req) => typeOf(req.mode) || S_IFREG),
+    symlink: making('symlink', () => S_IFLNK),
+
+    link: {
+      *around(req, cx): Around<'link'> {
+        const name = yield* locate(req.path, req.dentry, false, wanted(), cx)
+        const made = yield* locate(req.newPath, req.newDentry, false, 'parent', cx)
+        cache.sawLinks = true
+        if (name === undefined || made === undefined) return yield* perform('link', req, undefined)
+        const links = name.inode === undefined
+        return yield* perform('link', req, { names: [made], of: [name], inodes: [name.inode], links })
+      },
+    },
+
+    rename: {
+      *around(req, cx): Around<'rename'> {
+        const from = yield* locate(req.path, req.dentry, false, wanted(), cx)
+        const to = yield* locate(req.newPath, req.newDentry, false, wanted(), cx)
+        if (from === undefined || to === undefined || from === to) return yield* perform('rename', req, undefined)
+        const { type, inode } = from
+        // Two names of one file: rename(2) then does nothing.
+        const apart =
+          type === S_IFDIR ||
+          to.state === NEGATIVE ||
+          (inode !== undefined && to.inode !== undefined && inode !== to.inode)
+        const scope = {
+          names: [from, to],
+          space: moves(from) || moves(to),
+          links: inode === undefined || (to.state !== NEGATIVE && to.inode === undefined),
+        }
+        return yield* perform('rename', req, scope, (_out, at) => {
+          if (req.flags !== 0 || !apart || from.state !== POSITIVE) return
+          there(to, type, inode, at)
+          nowhere(from, at)
+        })
+      },
+    },
+
+    setattr: setting('setattr'),
+    setxattr: setting('setxattr'),
+    removexattr: setting('removexattr'),
+
+    open: opening('open'),
+    create: opening('create'),
+    tmpfile: {
+      reply(fd) {
+        files.opened(fd, true, undefined)
+        return fd
+      },
+    },
+    write: writing('write', (req) => req.fd),
+    fallocate: writing('fallocate', (req) => req.fd),
+    copy_file_range: writing('copy_file_range', (req) => req.fdOut),
+
+    release: {
+      request(req) {
+        files.closing(req.fd, req)
+        return NEXT
+      },
+      reply(value, req) {
+        files.released(req)
+        return value
+      },
+      error(_errno, req) {
+        files.released(req)
+        return NEXT
+      },
+    },
+  }
+}
+
+const isTurn = (type: number): boolean => type === S_IFDIR || type === S_IFLNK

@@ -1,0 +1,301 @@
+/** The tables, what may be kept in them, and their bounds. */
+import type { Stats } from '../../lib/layer.js'
+import { Failed, makeStats, S_IFDIR } from '../../lib/layer.js'
+import { Clock } from './clock.js'
+import {
+  ATTRS_BYTES,
+  bytesOf,
+  INODE_BYTES,
+  Inode,
+  NAME_BYTES,
+  Name,
+  NEGATIVE,
+  POSITIVE,
+  type Tracked,
+  typeOf,
+  UNKNOWN,
+} from './entries.js'
+import { Inodes } from './inodes.js'
+import { Memo } from './memo.js'
+import { Ring } from './ring.js'
+
+export interface Limits {
+  readonly ttlMs: number
+  readonly negativeTtlMs: number
+  readonly maxEntries: number
+  readonly maxBytes: number
+}
+
+export class DCache {
+  readonly clock = new Clock()
+  /** Counts the beginnings and ends of changes. */
+  stamp = 1
+  /** Changes to what other names mean: directories and symbolic links that move, come or go. */
+  readonly space: Tracked = { changed: 1, busy: 0 }
+  /** Changes that could be to anything. */
+  readonly all: Tracked = { changed: 1, busy: 0 }
+  /** Names of inodes that nobody knew. */
+  readonly links: Tracked = { changed: 1, busy: 0 }
+  /** An inode with several names was seen, or made. */
+  sawLinks = false
+  /** Where there are no stable inode numbers, every change is one to anything. */
+  stableInodes = true
+  /** Files open for writing whose inode is not known: as long as there are any, no attributes may be kept. */
+  unidentified = 0
+
+  /** The directory of the root's name. */
+  readonly noDir = new Inode(0, 0, 0)
+  rootName = new Name(this.noDir, '', 1)
+  readonly #inodes = new Inodes()
+  inodeCount = 0
+  readonly memo: Memo
+  #bytes = 0
+  readonly #ring = new Ring()
+  /** The latest change of anything that was evicted: what is made anew may have changed then. */
+  #evicted = 1
+  evictions = 0
+
+  constructor(readonly limits: Limits) {
+    this.memo = new Memo(limits.maxEntries, limits.maxBytes)
+  }
+
+  get bytes(): number {
+    return this.#bytes + this.memo.bytes
+  }
+  /** Names kept. */
+  get nameCount(): number {
+    return this.#ring.size
+  }
+  get isEmpty(): boolean {
+    return this.inodeCount === 0
+  }
+
+  /** Whether an answer that set out at stamp `t` is still true of `it`. */
+  fresh(it: Tracked, t: number): boolean {
+    return it.busy === 0 && it.changed <= t && this.all.busy === 0 && this.all.changed <= t
+  }
+  /** The same for an answer that was asked for by path. */
+  freshAt(it: Tracked, t: number): boolean {
+    return this.space.busy === 0 && this.space.changed <= t && this.fresh(it, t)
+  }
+
+  /** Whether a name is in the tables. */
+  holds(name: Name): boolean {
+    return name.slot !== -1 || name === this.rootName
+  }
+
+  /** The inode that `stats` describe; undefined where its number tells nothing. */
+  inodeOf(stats: Stats): Inode | undefined {
+    const { dev, ino } = stats
+    if (!this.stableInodes) return this.#hold(new Inode(dev, ino, this.#evicted))
+    if (!Number.isSafeInteger(ino) || ino <= 0 || !Number.isSafeInteger(dev)) return undefined
+    const known = this.#inodes.get(dev, ino)
+    const inode = known ?? this.#hold(new Inode(dev, ino, this.#evicted))
+    if (known === undefined) {
+      this.#inodes.add(inode)
+      // Those that were met under no name that could be kept.
+      if (this.inodeCount > 2 * this.nameCount + 1024)
+        for (const other of this.#inodes.all()) if (other !== inode) this.settled(other)
+    }
+    if (inode.isAnother(stats)) this.forgetBelow(inode)
+    if (inode.hasChanged(stats)) this.forgetInode(inode)
+    if (stats.nlink > 1 && typeOf(stats.mode) !== S_IFDIR) this.sawLinks = true
+    inode.meet(stats)
+    return inode
+  }
+
+  #hold(inode: Inode): Inode {
+    inode.held = true
+    this.inodeCount++
+    this.#bytes += inode.bytes
+    return inode
+  }
+
+  /** Keeps the attributes of `inode` as they were at `at` for an answer that set out at stamp `t`. */
+  keepAttrs(inode: Inode, stats: Stats, t: number, at: number, precise: boolean): void {
+    if (!inode.held || inode.hidden > 0 || this.unidentified > 0 || !this.fresh(inode, t)) return
+    if (stats.nlink > 1 && typeOf(stats.mode) !== S_IFDIR && !this.fresh(this.links, t)) return
+    if (inode.attrs === undefined) this.#weigh(inode, ATTRS_BYTES)
+    inode.attrs = makeStats(stats)
+    inode.precise = precise
+    inode.attrsUntil = at + this.limits.ttlMs
+  }
+
+  /** The dentry for `name` in `dir`; an unknown one where there was none. */
+  child(dir: Inode, name: string): Name {
+    dir.children ??= new Map()
+    let found = dir.children.get(name)
+    if (found === undefined) {
+      found = new Name(dir, name, this.#evicted)
+      dir.children.set(name, found)
+      this.#insert(found)
+    }
+    return found
+  }
+
+  setNegative(name: Name, until: number): void {
+    this.#lead(name, undefined)
+    name.state = NEGATIVE
+    name.type = 0
+    name.until = until
+  }
+  setPositive(name: Name, type: number, inode: Inode | undefined, until: number): void {
+    this.#lead(name, inode)
+    name.state = POSITIVE
+    name.type = type
+    name.until = until
+  }
+  setUnknown(name: Name): void {
+    this.#lead(name, undefined)
+    name.state = UNKNOWN
+    name.until = 0
+  }
+  /** Everything that is found through this name must be found anew. */
+  touch(name: Name): void {
+    name.changed = ++this.stamp
+  }
+
+  #lead(name: Name, inode: Inode | undefined): void {
+    const before = name.inode
+    if (before === inode) return
+    name.inode = inode
+    if (inode !== undefined) inode.names++
+    if (before !== undefined) {
+      before.names--
+      this.settled(before)
+    }
+  }
+
+  /** Forgets an inode that nothing leads to any more: no name, no open file, no change under way. */
+  settled(inode: Inode): void {
+    if (!inode.held || inode.names > 0 || inode.hidden > 0 || inode.busy > 0) return
+    this.forgetBelow(inode)
+    this.forgetInode(inode)
+    inode.held = false
+    this.#inodes.delete(inode)
+    this.inodeCount--
+    this.#bytes -= INODE_BYTES
+    this.#evicted = Math.max(this.#evicted, inode.changed)
+  }
+
+  forgetAttrs(inode: Inode): void {
+    inode.access = undefined
+    if (inode.attrs === undefined) return
+    inode.attrs = undefined
+    this.#weigh(inode, -ATTRS_BYTES)
+  }
+  forgetXattrs(inode: Inode): void {
+    inode.xattrs = undefined
+    inode.xattrNames = undefined
+    this.#reweigh(inode)
+  }
+  forgetListing(inode: Inode): void {
+    if (inode.listing === undefined) return
+    inode.listing = undefined
+    this.#reweigh(inode)
+  }
+  /** Everything known of it but its children. */
+  forgetInode(inode: Inode): void {
+    inode.attrs = undefined
+    inode.access = undefined
+    inode.target = undefined
+    inode.xattrs = undefined
+    inode.xattrNames = undefined
+    inode.listing = undefined
+    this.#reweigh(inode)
+  }
+  /** Every name in it, and all that is beneath. */
+  forgetBelow(dir: Inode): void {
+    dir.watcher?.close()
+    dir.watcher = undefined
+    const { children } = dir
+    if (children === undefined) return
+    dir.children = undefined
+    // Not by recursion: a tree may be deep.
+    const todo = [children]
+    for (let map = todo.pop(); map !== undefined; map = todo.pop()) {
+      for (const name of map.values()) {
+        const { inode } = name
+        if (inode?.children !== undefined && inode.names === 1) {
+          todo.push(inode.children)
+          inode.children = undefined
+        }
+        this.#remove(name)
+      }
+    }
+  }
+
+  /** Counts `more` bytes for what is kept with `inode`. */
+  #weigh(inode: Inode, more: number): void {
+    inode.bytes += more
+    this.#bytes += more
+    if (more > 0) this.#shrink()
+  }
+  /** Counts again what is kept with `inode`. */
+  reweigh(inode: Inode): void {
+    this.#reweigh(inode)
+    this.#shrink()
+  }
+  #reweigh(inode: Inode): void {
+    const bytes = bytesOf(inode)
+    this.#bytes += bytes - inode.bytes
+    inode.bytes = bytes
+  }
+
+  #insert(name: Name): void {
+    this.#ring.add(name)
+    this.#bytes += NAME_BYTES + 2 * name.name.length
+    this.#shrink()
+  }
+
+  #remove(name: Name): void {
+    if (name.slot === -1) return
+    this.#ring.remove(name)
+    this.#bytes -= NAME_BYTES + 2 * name.name.length
+    this.setUnknown(name)
+    // Whoever holds it must see that it is gone.
+    this.touch(name)
+    this.#evicted = Math.max(this.#evicted, name.changed)
+  }
+
+  #shrinking = false
+  #shrink(): void {
+    if (this.#shrinking) return
+    const { maxEntries, maxBytes } = this.limits
+    this.#shrinking = true
+    while (this.nameCount > maxEntries || this.bytes > maxBytes) {
+      const name = this.#ring.victim()
+      if (name === undefined) break
+      if (name.dir.children?.get(name.name) === name) name.dir.children.delete(name.name)
+      this.#remove(name)
+      this.evictions++
+    }
+    this.#shrinking = false
+  }
+
+  /** Forgets everything but that some files are open, or being changed. */
+  clear(): void {
+    const open: Inode[] = []
+    for (const inode of this.#inodes.all()) {
+      inode.watcher?.close()
+      inode.watcher = undefined
+      inode.children = undefined
+      inode.names = 0
+      inode.held = false
+      this.forgetInode(inode)
+      if (inode.hidden > 0 || inode.busy > 0) open.push(inode)
+    }
+    this.#ring.clear()
+    this.memo.clear()
+    this.#inodes.clear()
+    this.inodeCount = 0
+    this.#bytes = 0
+    this.rootName = new Name(this.noDir, '', this.stamp)
+    for (const inode of open) this.#inodes.add(this.#hold(inode))
+    this.all.changed = ++this.stamp
+    this.space.changed = this.stamp
+    this.#evicted = this.stamp
+  }
+}
+
+export const NOENT = Failed.of('ENOENT')

@@ -1,0 +1,160 @@
+/** What the cache is made of: inodes, names in directories, and where whole paths lead. */
+import type { Dentry, Path, Stats } from '../../lib/layer.js'
+import { Failed, Replied, S_IFMT } from '../../lib/layer.js'
+
+/** What a change is noted on: `changed` is the stamp of its last beginning or end, `busy` how many are under way. */
+export interface Tracked {
+  changed: number
+  busy: number
+}
+
+/** One file, whatever its names. Each kept fact ends at its own time, in the cache's clock. */
+export class Inode implements Tracked {
+  busy = 0
+  /** Open files of it: their reads and writes are not seen, so its attributes are not kept. */
+  hidden = 0
+  /** In the tables; what is not may be known there as another object. */
+  held = false
+  /** Names that lead here. */
+  names = 0
+
+  attrs: Stats | undefined = undefined
+  attrsUntil = 0
+  /** `attrs` carry nanoseconds. */
+  precise = false
+
+  target: string | undefined = undefined
+  targetUntil = 0
+
+  /** By mask: allowed (null) or why not. */
+  access: (Failed | null | undefined)[] | undefined = undefined
+  accessUntil = 0
+
+  xattrs: Map<string, Buffer | Failed> | undefined = undefined
+  xattrNames: readonly string[] | Failed | undefined = undefined
+  xattrsUntil = 0
+
+  children: Map<string, Name> | undefined = undefined
+  /** The whole directory, in the lower's order: name to type. */
+  listing: Map<string, number> | undefined = undefined
+  listingUntil = 0
+  watcher: { close(): void } | undefined = undefined
+
+  /** What tells that the same number is another file's now, or that somebody else changed it. */
+  mode = 0
+  size = 0
+  ctimeMs = Number.NaN
+  mtimeMs = Number.NaN
+  birthtimeMs = Number.NaN
+  /** Estimated, without the children. */
+  bytes = INODE_BYTES
+
+  constructor(
+    readonly dev: number,
+    readonly ino: number,
+    public changed: number,
+  ) {}
+
+  /** Whether `stats` are of another file, that has got this one's number. */
+  isAnother(stats: Stats): boolean {
+    return typeOf(this.mode) !== typeOf(stats.mode) || this.birthtimeMs !== stats.birthtimeMs
+  }
+  /** Whether it has changed since it was last met, perhaps from outside. */
+  hasChanged(stats: Stats): boolean {
+    return this.isAnother(stats) || this.ctimeMs !== stats.ctimeMs || this.mtimeMs !== stats.mtimeMs
+  }
+  meet(stats: Stats): void {
+    this.mode = stats.mode
+    this.size = stats.size
+    this.ctimeMs = stats.ctimeMs
+    this.mtimeMs = stats.mtimeMs
+    this.birthtimeMs = stats.birthtimeMs
+  }
+}
+
+export const UNKNOWN = 0
+export const NEGATIVE = 1
+export const POSITIVE = 2
+
+/** A dentry: a name in a directory. */
+export class Name implements Tracked {
+  busy = 0
+  state: typeof UNKNOWN | typeof NEGATIVE | typeof POSITIVE = UNKNOWN
+  /** S_IFMT bits of what is there; 0: not known. */
+  type = 0
+  /** What is there; undefined also where only its existence is known. */
+  inode: Inode | undefined = undefined
+  until = 0
+  /** Met since the clock hand last came by. */
+  used = true
+  slot = -1
+
+  constructor(
+    readonly dir: Inode,
+    readonly name: string,
+    public changed: number,
+  ) {}
+
+  /** One that stands in no table: what was just learnt, and may not be kept. */
+  static passing(dir: Inode, name: string, type: number, inode: Inode | undefined): Name {
+    const made = new Name(dir, name, 0)
+    made.state = inode === undefined ? NEGATIVE : POSITIVE
+    made.type = type
+    made.inode = inode
+    made.until = Number.POSITIVE_INFINITY
+    return made
+  }
+}
+
+/** Where a whole path leads. Made by a walk, and good for as long as nothing moved and its last name is the same. */
+export class Resolved implements Dentry {
+  security: unknown = undefined
+  /** The namespace's stamp for which it was found. */
+  gen = -1
+  /** The last name's. */
+  version = -1
+  until = 0
+  readonly verdict: Replied<'resolve'> | Failed
+  /** Where the link in the last component leads. */
+  follows: Resolved | undefined = undefined
+
+  constructor(
+    readonly owner: object,
+    readonly path: Path,
+    readonly exists: boolean,
+    readonly isLink: boolean,
+    public name: Name,
+    readonly inode: Inode | undefined,
+    /** Why the path leads nowhere: a component in the middle. */
+    readonly failed: Failed | undefined,
+  ) {
+    this.verdict = failed ?? new Replied<'resolve'>(this)
+  }
+}
+
+export const typeOf = (mode: number): number => mode & S_IFMT
+
+// Measured with --expose-gc on Node 20: the heap's growth over 200,000 of each, rounded up.
+export const NAME_BYTES = 240
+export const INODE_BYTES = 360
+export const ATTRS_BYTES = 560
+export const MEMO_BYTES = 260
+export const ITEM_BYTES = 64
+
+/** An estimate of what an inode and all that is kept with it take, but for its children. */
+export const bytesOf = (inode: Inode): number => {
+  const { target, listing, xattrs, xattrNames } = inode
+  let bytes = INODE_BYTES
+  if (inode.attrs !== undefined) bytes += ATTRS_BYTES
+  if (target !== undefined) bytes += 2 * target.length
+  if (listing !== undefined) for (const name of listing.keys()) bytes += ITEM_BYTES + 2 * name.length
+  if (xattrs !== undefined) {
+    for (const [name, value] of xattrs) {
+      bytes += ITEM_BYTES + 2 * name.length + (value instanceof Failed ? 0 : value.length)
+    }
+  }
+  if (xattrNames !== undefined && !(xattrNames instanceof Failed)) {
+    for (const name of xattrNames) bytes += ITEM_BYTES + 2 * name.length
+  }
+  return bytes
+}

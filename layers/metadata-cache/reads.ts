@@ -1,0 +1,281 @@
+/** The opcodes that only ask: answered from what is kept, else asked below and kept. */
+import {
+  AROUND,
+  type Around,
+  attempt,
+  type Context,
+  type Dentry,
+  type Entry,
+  type Extension,
+  type ExtensionMap,
+  Failed,
+  makeStats,
+  NEXT,
+  Replied,
+  type Reply,
+  type Request,
+  type Stats,
+  type Verdict,
+} from '../../lib/layer.js'
+import { NOENT } from './dcache.js'
+import type { Inode, Resolved } from './entries.js'
+import type { Cache } from './state.js'
+import { RAW } from './walk.js'
+
+const INVAL = Failed.of('EINVAL')
+const DONE = new Replied<'access'>(undefined)
+/** What may be kept of a failed request on extended attributes: that it is not there, or that there are none at all. */
+const LASTING = new Set(['ENODATA', 'ENOTSUP', 'EOPNOTSUPP'])
+/** The same of `access`: the rest is no matter of permissions. */
+const DENIED = new Set(['EACCES', 'EROFS'])
+
+/** The fields that decide what a request is about; one on an open file has `fd`. */
+interface About {
+  readonly path: string
+  readonly dentry?: Dentry | undefined
+  readonly fd?: number | undefined
+}
+type AboutOp = 'lookup' | 'getattr' | 'readlink' | 'access' | 'opendir' | 'readdir' | 'getxattr' | 'listxattr'
+
+/** How one opcode's answers are found with an inode, and kept with it. */
+interface Reader<O extends AboutOp> {
+  /** @param r how the path led to the inode; undefined for a request on an open file */
+  kept(inode: Inode, r: Resolved | undefined, req: Request<O>): Replied<O> | Failed | undefined
+  /** @param at when the request set out */
+  keep?(inode: Inode, reply: Reply<O>, at: number, req: Request<O>): void
+  keepFailed?(inode: Inode, failed: Failed, at: number, req: Request<O>): void
+}
+
+const onInode = <O extends AboutOp>(
+  c: Cache,
+  op: O,
+  follows: (req: Request<O>) => boolean,
+  reader: Reader<O>,
+): Extension<O> => {
+  const { cache, walker, files } = c
+  function* ask(req: Request<O>, inode: Inode, r: Resolved | undefined): Around<O> {
+    const t = cache.stamp
+    const at = cache.clock.read()
+    const out = yield* attempt(op, req)
+    const still = r === undefined || (cache.freshAt(r.name, t) && cache.holds(r.name))
+    if (!still || !inode.held || !cache.fresh(inode, t)) return out
+    if (out instanceof Failed) reader.keepFailed?.(inode, out, at, req)
+    else reader.keep?.(inode, out, at, req)
+    return out
+  }
+  return {
+    request(req: Request<O> & About, cx: Context): Verdict<O> {
+      if (c.isForeign(cx)) return NEXT
+      let inode: Inode | undefined
+      let r: Resolved | undefined
+      if (req.fd !== undefined) {
+        inode = files.byFd.get(req.fd)?.inode
+        if (inode === undefined) return NEXT
+        cache.clock.now()
+      } else {
+        r = walker.known(req.path, req.dentry, follows(req))
+        if (r === undefined) return AROUND
+        if (!r.exists) {
+          c.hits++
+          return r.failed ?? NOENT
+        }
+        inode = r.inode
+        if (inode === undefined) return AROUND
+      }
+      const known = reader.kept(inode, r, req)
+      if (known === undefined) return AROUND
+      c.hits++
+      return known
+    },
+    *around(req: Request<O> & About): Around<O> {
+      c.misses++
+      if (req.fd !== undefined) {
+        const inode = files.byFd.get(req.fd)?.inode
+        return yield* inode === undefined ? attempt(op, req) : ask(req, inode, undefined)
+      }
+      const r = yield* walker.walk(req.path, follows(req), 'inode', false, req.dentry !== undefined)
+      if (r === RAW) return yield* attempt(op, req)
+      if (!r.exists) return r.failed ?? NOENT
+      if (r.inode === undefined) return yield* attempt(op, req)
+      const known = reader.kept(r.inode, r, req)
+      if (known !== undefined) return known instanceof Failed ? known : known.value
+      return yield* ask(req, r.inode, r)
+    },
+  }
+}
+
+const getattr = <O extends 'lookup' | 'getattr'>(
+  c: Cache,
+  op: O,
+  follows: (req: Request<O>) => boolean,
+): Extension<O> => {
+  const { cache, walker, files } = c
+  const precisely = (req: Request<O>): boolean => (req as Request<'getattr'>).precise === true
+  return {
+    request(req: Request<O> & About, cx: Context): Verdict<O> {
+      if (req.fd !== undefined || c.isForeign(cx)) return NEXT
+      const r = walker.known(req.path, req.dentry, follows(req))
+      if (r === undefined) return AROUND
+      if (!r.exists) {
+        c.hits++
+        return r.failed ?? NOENT
+      }
+      const { inode } = r
+      if (inode?.attrs === undefined || c.time >= inode.attrsUntil) return AROUND
+      if (precisely(req) && !inode.precise) return AROUND
+      c.hits++
+      return new Replied<O>(makeStats(inode.attrs) as Reply<O>)
+    },
+    reply(value, req: Request<O> & About) {
+      // Which inode it is comes for nothing.
+      const open = req.fd === undefined || !cache.stableInodes ? undefined : files.byFd.get(req.fd)
+      if (open !== undefined && (open.inode === undefined || files.unidentified.has(open))) {
+        const inode = cache.inodeOf(value as Stats)
+        if (inode !== undefined) files.identify(open, inode)
+      }
+      return value
+    },
+    *around(req: Request<O> & About): Around<O> {
+      c.misses++
+      const precise = precisely(req)
+      const r = yield* walker.walk(req.path, follows(req), 'inode', precise, req.dentry !== undefined)
+      if (r === RAW) return yield* attempt(op, req)
+      if (!r.exists) return r.failed ?? NOENT
+      const kept = r.inode
+      if (kept?.attrs !== undefined && c.time < kept.attrsUntil && (!precise || kept.precise)) {
+        return makeStats(kept.attrs) as Reply<O>
+      }
+      const t = cache.stamp
+      const at = cache.clock.read()
+      const out = yield* attempt(op, req)
+      if (out instanceof Failed || !cache.stableInodes) return out
+      const inode = cache.inodeOf(out as Stats)
+      if (inode !== undefined && cache.freshAt(r.name, t)) cache.keepAttrs(inode, out as Stats, t, at, precise)
+      return out
+    },
+  }
+}
+
+const accessOf = (inode: Inode, at: number, ttlMs: number): (Failed | null | undefined)[] => {
+  if (inode.access !== undefined && at < inode.accessUntil) return inode.access
+  inode.access = []
+  inode.accessUntil = at + ttlMs
+  return inode.access
+}
+const xattrsOf = (inode: Inode, at: number, ttlMs: number): Map<string, Buffer | Failed> => {
+  if (inode.xattrs !== undefined && at < inode.xattrsUntil) return inode.xattrs
+  inode.xattrNames = undefined
+  inode.xattrs = new Map()
+  inode.xattrsUntil = at + ttlMs
+  return inode.xattrs
+}
+/** Writing to a file takes its capability away. */
+const strips = (inode: Inode, name: string): boolean => inode.hidden > 0 && name.startsWith('security.')
+
+export const reads = (c: Cache): ExtensionMap => ({
+  resolve: {
+    request(req, cx) {
+      if (c.isForeign(cx)) return NEXT
+      const r = c.walker.known(req.path, req.dentry, req.follow)
+      if (r === undefined) return AROUND
+      c.hits++
+      return r.verdict
+    },
+    *around(req): Around<'resolve'> {
+      c.misses++
+      const r = yield* c.walker.walk(req.path, req.follow, 'name', false, req.dentry !== undefined)
+      if (r === RAW) return yield* attempt('resolve', req)
+      return r.failed ?? r
+    },
+  },
+
+  lookup: getattr<'lookup'>(c, 'lookup', () => false),
+  getattr: getattr<'getattr'>(c, 'getattr', (req) => req.follow),
+
+  readlink: onInode(c, 'readlink', () => false, {
+    kept(inode, r) {
+      if (r !== undefined && !r.isLink) return INVAL
+      if (inode.target === undefined || c.time >= inode.targetUntil) return undefined
+      return new Replied<'readlink'>(inode.target)
+    },
+    keep(inode, target, at) {
+      c.cache.forgetAttrs(inode)
+      inode.target = target
+      inode.targetUntil = at + c.cache.limits.ttlMs
+      c.cache.reweigh(inode)
+    },
+  }),
+
+  access: onInode(c, 'access', () => true, {
+    kept(inode, _r, req) {
+      if (req.mask === 0) return DONE
+      const known = c.time < inode.accessUntil ? inode.access?.[req.mask] : undefined
+      return known === null ? DONE : known
+    },
+    keep(inode, _nothing, at, req) {
+      accessOf(inode, at, c.cache.limits.ttlMs)[req.mask] = null
+    },
+    keepFailed(inode, failed, at, req) {
+      if (DENIED.has(failed.errno)) accessOf(inode, at, c.cache.limits.ttlMs)[req.mask] = failed
+    },
+  }),
+
+  opendir: onInode(c, 'opendir', () => true, {
+    kept: (inode) =>
+      inode.listing !== undefined && c.time < inode.listingUntil ? new Replied<'opendir'>(undefined) : undefined,
+  }),
+
+  readdir: onInode(c, 'readdir', () => true, {
+    kept(inode) {
+      if (inode.listing === undefined || c.time >= inode.listingUntil) return undefined
+      const entries: Entry[] = []
+      for (const [name, type] of inode.listing) entries.push({ name, type })
+      return new Replied<'readdir'>(entries)
+    },
+    keep(inode, entries, at) {
+      // Listing it may have moved its access time.
+      c.cache.forgetAttrs(inode)
+      inode.listing = new Map(entries.map(({ name, type }) => [name, type]))
+      inode.listingUntil = at + c.cache.limits.ttlMs
+      c.cache.reweigh(inode)
+    },
+  }),
+
+  getxattr: onInode(c, 'getxattr', (req) => req.follow, {
+    kept(inode, _r, req) {
+      if (c.time >= inode.xattrsUntil) return undefined
+      const known = inode.xattrs?.get(req.name)
+      if (known === undefined || known instanceof Failed) return known
+      return new Replied<'getxattr'>(Buffer.from(known))
+    },
+    keep(inode, value, at, req) {
+      if (strips(inode, req.name)) return
+      xattrsOf(inode, at, c.cache.limits.ttlMs).set(req.name, Buffer.from(value))
+      c.cache.reweigh(inode)
+    },
+    keepFailed(inode, failed, at, req) {
+      if (!LASTING.has(failed.errno) || strips(inode, req.name)) return
+      xattrsOf(inode, at, c.cache.limits.ttlMs).set(req.name, failed)
+      c.cache.reweigh(inode)
+    },
+  }),
+
+  listxattr: onInode(c, 'listxattr', (req) => req.follow, {
+    kept(inode) {
+      const known = c.time < inode.xattrsUntil ? inode.xattrNames : undefined
+      if (known === undefined || known instanceof Failed) return known
+      return new Replied<'listxattr'>([...known])
+    },
+    keep(inode, names, at) {
+      if (strips(inode, 'security.')) return
+      xattrsOf(inode, at, c.cache.limits.ttlMs)
+      inode.xattrNames = [...names]
+      c.cache.reweigh(inode)
+    },
+    keepFailed(inode, failed, at) {
+      if (!LASTING.has(failed.errno) || strips(inode, 'security.')) return
+      xattrsOf(inode, at, c.cache.limits.ttlMs)
+      inode.xattrNames = failed
+    },
+  }),
+})

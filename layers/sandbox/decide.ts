@@ -1,0 +1,261 @@
+/** What a policy says about a canonical path: a pure function, and so remembered. */
+import { LRUCache } from 'lru-cache'
+import type { Caller, Dentry } from '../../lib/layer.js'
+import { type Pattern, patternOf, Tree } from './pattern.js'
+import { type Action, actionNames, type CallerRule, type Policy } from './policy.js'
+
+export const READ = 1
+export const LIST = 2
+export const STAT = 4
+export const WRITE = 8
+export const CREATE = 16
+export const DELETE = 32
+export const EXEC = 64
+export const ALL = 127
+/** Nothing is allowed on the path itself, or not everything, but something beneath it may be. */
+export const LEADS = 128
+
+/** What goes with a file wherever it is moved. */
+const CONTENT = READ | LIST | STAT | WRITE | EXEC
+
+const bitOf = (name: Action | '*'): number => (name === '*' ? ALL : 1 << actionNames.indexOf(name))
+export const actionsOf = (mask: number): Action[] => actionNames.filter((_name, k) => (mask & (1 << k)) !== 0)
+
+interface Rule {
+  /** Its place in the policy; -1 is the policy's `root`. */
+  readonly index: number
+  readonly allows: boolean
+  readonly mask: number
+  readonly patterns: readonly Pattern[]
+  readonly callers: CallerRule | undefined
+}
+
+/** A decision about one path. Its fields are private: nobody can make or change one from outside. */
+class Note {
+  readonly #rules: Ruleset
+  readonly #path: string
+  readonly #mask: number
+  constructor(rules: Ruleset, path: string, mask: number) {
+    this.#rules = rules
+    this.#path = path
+    this.#mask = mask
+  }
+  /** What `kept` says, or -1 where it is no note of these rules about this path. */
+  static read(kept: unknown, rules: Ruleset, path: string): number {
+    if (typeof kept !== 'object' || kept === null || !(#mask in kept)) return -1
+    return kept.#rules === rules && kept.#path === path ? kept.#mask : -1
+  }
+}
+
+const KEPT_PATHS = 4096
+
+/** The rules that hold for one caller. */
+export class Ruleset {
+  /** Only a memo: an entry is believed where it says itself what it is about. */
+  readonly #kept = new LRUCache<string, Note>({ max: KEPT_PATHS })
+  readonly #rules: readonly Rule[]
+  readonly #default: number
+  readonly #root: Tree | undefined
+
+  constructor(rules: readonly Rule[], fallback: number, root: Tree | undefined) {
+    this.#rules = rules
+    this.#default = fallback
+    this.#root = root
+  }
+
+  /** The actions that are allowed on `path`, and LEADS. */
+  judge(path: string): number {
+    const kept = Note.read(this.#kept.get(path), this, path)
+    if (kept !== -1) return kept
+    const mask = this.#allowed(path) | (this.#leads(path) ? LEADS : 0)
+    this.#kept.set(path, new Note(this, path, mask))
+    return mask
+  }
+
+  /** The same, remembered beside the dentry for as long as somebody keeps that. */
+  judgeDentry(dentry: Dentry): number {
+    const { path } = dentry
+    const kept = Note.read(dentry.security, this, path)
+    if (kept !== -1) return kept
+    const mask = this.judge(path)
+    dentry.security = new Note(this, path, mask)
+    return mask
+  }
+
+  #allowed(path: string): number {
+    if (this.#root !== undefined && !this.#root.matches(path)) return 0
+    let allowed = 0
+    let open = ALL
+    for (let k = this.#rules.length - 1; k >= 0 && open !== 0; k--) {
+      const rule = this.#rules[k] as Rule
+      if ((rule.mask & open) === 0 || !matches(rule, path)) continue
+      if (rule.allows) allowed |= rule.mask & open
+      open &= ~rule.mask
+    }
+    return allowed | (open & this.#default)
+  }
+
+  /** Whether something beneath `path` may be allowed. */
+  #leads(path: string): boolean {
+    if (this.#root !== undefined && !this.#root.leads(path)) return false
+    let open = ALL
+    for (let k = this.#rules.length - 1; k >= 0; k--) {
+      const rule = this.#rules[k] as Rule
+      if ((rule.mask & open) === 0) continue
+      if (rule.allows && leads(rule, path)) return true
+      if (covers(rule, path)) open &= ~rule.mask
+      if (open === 0) return false
+    }
+    return (open & this.#default) !== 0
+  }
+
+  /** The rule of the policy that decides `action` on `path`: its index; undefined where the default does. */
+  ruleFor(path: string, action: number): number | undefined {
+    for (let k = this.#rules.length - 1; k >= 0; k--) {
+      const rule = this.#rules[k] as Rule
+      if ((rule.mask & action) !== 0 && matches(rule, path)) return rule.index
+    }
+    return undefined
+  }
+
+  /**
+   * Whether something would be allowed at `to` that was not at `from`: on the file itself or, for a directory, perhaps
+   * on something in it. Creating and deleting belong to names, not to files, and do not count for the file itself.
+   */
+  loosens(from: string, to: string, isDirectory: boolean): boolean {
+    if ((this.judge(to) & ~this.judge(from) & CONTENT) !== 0) return true
+    if (!isDirectory || from === to) return false
+    const root = this.#root
+    if (root !== undefined && !root.covers(from)) return root.leads(to)
+    const fromFixed: boolean[] = []
+    const toFixed: boolean[] = []
+    // Rules that match the same names in both places, by their indexes; -1: none of them matches.
+    const floating = [-1]
+    for (let k = 0; k < this.#rules.length; k++) {
+      const rule = this.#rules[k] as Rule
+      fromFixed[k] = covers(rule, from)
+      toFixed[k] = covers(rule, to)
+      if (fromFixed[k] === true && toFixed[k] === true) continue
+      if (!variesBeneath(rule, from) && !variesBeneath(rule, to)) continue
+      if (!floats(rule, from, to)) return true
+      floating[floating.length] = k
+    }
+    for (let at = 0; at < floating.length; at++) {
+      const k = floating[at] as number
+      if ((this.#beneath(toFixed, k) & ~this.#beneath(fromFixed, k)) !== 0) return true
+    }
+    return false
+  }
+
+  /** What is allowed on a name that the rules in `fixed` match, and the one with index `also`. */
+  #beneath(fixed: readonly boolean[], also: number): number {
+    let allowed = 0
+    let open = ALL
+    for (let k = this.#rules.length - 1; k >= 0; k--) {
+      if (fixed[k] !== true && k !== also) continue
+      const rule = this.#rules[k] as Rule
+      if (rule.allows) allowed |= rule.mask & open
+      open &= ~rule.mask
+    }
+    return allowed | (open & this.#default)
+  }
+}
+
+const matches = ({ patterns }: Rule, path: string): boolean => {
+  for (let k = 0; k < patterns.length; k++) if ((patterns[k] as Pattern).matches(path)) return true
+  return false
+}
+const leads = ({ patterns }: Rule, path: string): boolean => {
+  for (let k = 0; k < patterns.length; k++) if ((patterns[k] as Pattern).leads(path)) return true
+  return false
+}
+const covers = ({ patterns }: Rule, path: string): boolean => {
+  for (let k = 0; k < patterns.length; k++) if ((patterns[k] as Pattern).covers(path)) return true
+  return false
+}
+/** Whether it matches some names beneath `path`, and perhaps not others. */
+const variesBeneath = (rule: Rule, path: string): boolean => !covers(rule, path) && leads(rule, path)
+/** Whether it matches the same names beneath `from` and beneath `to`. */
+const floats = ({ patterns }: Rule, from: string, to: string): boolean => {
+  for (let k = 0; k < patterns.length; k++) {
+    const pattern = patterns[k] as Pattern
+    const always = pattern.covers(from)
+    if (always !== pattern.covers(to)) return false
+    if (!pattern.floating && !always && (pattern.leads(from) || pattern.leads(to))) return false
+  }
+  return true
+}
+
+const among = <A>(wanted: A | readonly A[] | undefined, is: A | undefined): boolean => {
+  if (wanted === undefined || wanted === is) return true
+  if (!Array.isArray(wanted)) return false
+  for (let k = 0; k < wanted.length; k++) if (wanted[k] === is) return true
+  return false
+}
+const isAbout = ({ callers }: Rule, { uid, gid, name }: Caller): boolean =>
+  callers === undefined || (among(callers.uid, uid) && among(callers.gid, gid) && among(callers.name, name))
+
+const KEPT_CALLERS = 64
+// No Map: what a patched `Map.prototype.get` gave could not be told from another caller's rules.
+const noSets = (): Record<string, Ruleset | undefined> => Object.create(null) as Record<string, Ruleset | undefined>
+
+/** A policy, ready to judge: one set of rules for each kind of caller. */
+export class Decider {
+  readonly #rules: readonly Rule[]
+  readonly #default: number
+  readonly #root: Tree | undefined
+  readonly #aboutCallers: boolean
+  readonly #everybody: Ruleset
+  #sets = noSets()
+  #count = 0
+  #last:
+    | { readonly uid: number; readonly gid: number; readonly name: string | undefined; readonly set: Ruleset }
+    | undefined
+
+  constructor(policy: Policy) {
+    const rules: Rule[] = []
+    if (policy.root !== undefined) {
+      const root = policy.root.length > 1 && policy.root.endsWith('/') ? policy.root.slice(0, -1) : policy.root
+      this.#root = new Tree(root, true)
+      const itself = new Tree(root, false)
+      rules.push({ index: -1, allows: true, mask: ALL, patterns: [this.#root], callers: undefined })
+      // Its name is an entry of a directory outside.
+      rules.push({ index: -1, allows: false, mask: DELETE, patterns: [itself], callers: undefined })
+    }
+    policy.rules?.forEach(({ allow, deny, paths, callers }, index) => {
+      const mask = (allow ?? deny ?? []).reduce((bits, action) => bits | bitOf(action), 0)
+      rules.push({ index, allows: allow !== undefined, mask, patterns: paths.map(patternOf), callers })
+    })
+    this.#rules = rules
+    this.#default = policy.default === 'allow' ? ALL : 0
+    this.#aboutCallers = rules.some((rule) => rule.callers !== undefined)
+    this.#everybody = new Ruleset(rules, this.#default, this.#root)
+  }
+
+  /** The rules that hold for `caller`. */
+  for(caller: Caller): Ruleset {
+    if (!this.#aboutCallers) return this.#everybody
+    const { uid, gid, name } = caller
+    const last = this.#last
+    if (last !== undefined && last.uid === uid && last.gid === gid && last.name === name) return last.set
+    const rules: Rule[] = []
+    let key = ''
+    for (let k = 0; k < this.#rules.length; k++) {
+      const rule = this.#rules[k] as Rule
+      if (!isAbout(rule, caller)) continue
+      rules[rules.length] = rule
+      key += `${k} `
+    }
+    let set = this.#sets[key]
+    if (set === undefined) {
+      set = new Ruleset(rules, this.#default, this.#root)
+      if (this.#count++ >= KEPT_CALLERS) {
+        this.#sets = noSets()
+        this.#count = 1
+      }
+      this.#sets[key] = set
+    }
+    this.#last = { uid, gid, name, set }
+    return set
+  }
+}

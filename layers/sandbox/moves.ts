@@ -1,0 +1,61 @@
+/** link and rename: judged at both ends, and never a way to put a file under looser rules than it had. */
+import { attempt, type Extension, Failed, type Request } from '../../lib/layer.js'
+import { CREATE, DELETE, READ, WRITE } from './decide.js'
+import { FOLLOW, NAME, STAY, walk } from './walk.js'
+import type { Warden } from './warden.js'
+
+const RENAME_NOREPLACE = 1
+const RENAME_EXCHANGE = 2
+
+export const link = (w: Warden): Extension<'link'> => ({
+  *around(req, cx) {
+    const source = w.question('link', cx, req.path, STAY, READ)
+    const from = yield* walk(source, w)
+    if (from instanceof Failed) return from
+    const target = w.question('link', cx, req.newPath, NAME, CREATE)
+    const to = yield* walk(target, w)
+    if (to instanceof Failed) return to
+    if (source.rules.loosens(from.dentry.path, to.dentry.path, false)) return w.refuse(target, to.dentry.path)
+    w.allow('link', cx.caller, req.newPath, to.dentry.path, CREATE)
+    return yield* attempt('link', { path: from.path, dentry: from.dentry, newPath: to.path, newDentry: to.dentry })
+  },
+})
+
+export const rename = (w: Warden): Extension<'rename'> => ({
+  *around(req, cx) {
+    const exchange = (req.flags & RENAME_EXCHANGE) !== 0
+    const both = exchange ? DELETE | CREATE : 0
+    const source = w.question('rename', cx, req.path, NAME, DELETE | both, 0, false, true)
+    const { rules } = source
+    const from = yield* walk(source, w)
+    if (from instanceof Failed) return from
+    const target = w.question('rename', cx, req.newPath, NAME, both, CREATE | WRITE, false, true)
+    const to = yield* walk(target, w)
+    if (to instanceof Failed) return to
+    // A lower that promises nothing may rename what a link leads to (memfs does).
+    if (from.dentry.isLink && w.site?.capabilities.noFollow !== true) {
+      const led = yield* walk(w.question('rename', cx, req.path, FOLLOW, DELETE), w)
+      if (led instanceof Failed && led === w.denied) return led
+    }
+    const refuse = (): Failed => w.refuse({ ...target, all: DELETE | CREATE, any: 0 }, to.dentry.path)
+    const allowed = rules.judge(to.dentry.path)
+    const mayReplace = (allowed & DELETE) !== 0
+    if (to.dentry.exists ? !mayReplace : (allowed & CREATE) === 0) return refuse()
+    const moved = from.dentry.path
+    const onto = to.dentry.path
+    if (rules.loosens(moved, onto, from.isDirectory)) return refuse()
+    if (exchange && rules.loosens(onto, moved, to.isDirectory)) return refuse()
+    let { flags } = req
+    // Who may not delete must not replace what comes there in between.
+    if (!exchange && !mayReplace && w.site?.capabilities.renameFlags === true) flags |= RENAME_NOREPLACE
+    w.allow('rename', cx.caller, req.newPath, onto, CREATE)
+    const request: Request<'rename'> = {
+      path: from.path,
+      dentry: from.dentry,
+      newPath: to.path,
+      newDentry: to.dentry,
+      flags,
+    }
+    return yield* attempt('rename', request)
+  },
+})

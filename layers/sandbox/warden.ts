@@ -1,0 +1,98 @@
+/** What every hook of a sandbox shares: its rules, its place in the stack, its refusals. */
+import { type Caller, type Context, type Dentry, Failed, type Op, type Path, type Site } from '../../lib/layer.js'
+import type { Audit } from './audit.js'
+import { Decider } from './decide.js'
+import type { Policy } from './policy.js'
+import type { Mode, Question, Warden as Refuser } from './walk.js'
+
+export class Warden implements Refuser {
+  readonly decider: Decider
+  readonly denied: Failed
+  readonly noLinks: boolean
+  /** What is refused is hidden: left out of listings too. */
+  readonly hides: boolean
+  readonly audit: Audit
+  site: Site | undefined
+  /** The lower refuses links that a request with a dentry meets: a path may be sent before it is walked. */
+  enforced = false
+  readonly #unsafe: boolean
+  /** Requests on names that were let through without a walk: by a dentry that was at hand, or by the text of the path. */
+  fast = 0
+  /** Requests on names whose path was walked. */
+  walked = 0
+  refused = 0
+
+  constructor(policy: Policy, audit: Audit) {
+    this.decider = new Decider(policy)
+    this.denied = Failed.of(policy.denied ?? 'EACCES')
+    this.noLinks = policy.symlinks === 'deny'
+    this.hides = policy.denied === 'ENOENT'
+    this.#unsafe = policy.unsafe === true
+    this.audit = audit
+  }
+
+  /** @throws {Error} ERR_PLYFS_UNSAFE where the kernel's files cannot be kept from being led astray, and nobody said so */
+  attach(site: Site): void {
+    const { noFollow, kernelFiles } = site.capabilities
+    if (!noFollow && kernelFiles === true && !this.#unsafe) throw unsafeError()
+    this.site = site
+    this.enforced = noFollow
+  }
+
+  /**
+   * What to send down without a walk: `path` is spelled canonically, so that its text says what it means unless a link is
+   * in it, and the lower refuses it then. undefined where the text alone does not do.
+   */
+  guess(path: Path, mask: number, all: number, any: number): Dentry | undefined {
+    if (!this.enforced || this.noLinks) return undefined
+    if ((mask & all) !== all || (any !== 0 && (mask & any) === 0)) return undefined
+    return { path, exists: true, isLink: false, security: undefined }
+  }
+
+  /**
+   * The dentry of `path` where somebody below has it at hand, and `path` is its canonical name: then no `..` and no link
+   * was on the way that might have led outside and back.
+   */
+  glance(path: Path, follow: boolean, cx: Context): Dentry | undefined {
+    const dentry = this.site?.peek('resolve', { path, follow, dentry: undefined }, cx)
+    if (dentry === undefined || dentry instanceof Failed || dentry.path !== path) return undefined
+    return this.noLinks && dentry.isLink ? undefined : dentry
+  }
+
+  question(op: Op, cx: Context, path: Path, mode: Mode, all: number, any = 0, leads = false, look = false): Question {
+    this.walked++
+    return { op, caller: cx.caller, path, rules: this.decider.for(cx.caller), all, any, leads, mode, look }
+  }
+
+  refuse(q: Question, resolved: Path): Failed {
+    return this.refuseAt(q.op, q.caller, q.path, resolved, q.all | q.any)
+  }
+  refuseAt(op: Op, caller: Caller, asked: Path, resolved: Path, needs: number): Failed {
+    this.refused++
+    this.audit.record(caller, op, asked, resolved, 'deny', needs, this.decider.for(caller))
+    return this.denied
+  }
+  /** Counts and notes what went down by its text alone. */
+  sent(op: Op, caller: Caller, path: Path, needs: number): void {
+    this.fast++
+    if (this.audit.all) this.allow(op, caller, path, path, needs)
+  }
+  /** Notes what was let through, where that is wanted. */
+  allow(op: Op, caller: Caller, asked: Path, resolved: Path, needs: number): void {
+    if (this.audit.all) this.audit.record(caller, op, asked, resolved, 'allow', needs, this.decider.for(caller))
+  }
+}
+
+/** What may come of a link in the way of a request that must not follow any: then the path has to be walked. */
+export const isLed = (out: unknown): out is Failed => out === LOOP || out === NOTDIR
+const LOOP = Failed.of('ELOOP')
+const NOTDIR = Failed.of('ENOTDIR')
+
+const unsafeError = (): Error =>
+  Object.assign(
+    new Error(
+      'sandbox: on this platform nothing keeps a path from being led elsewhere by a symbolic link that is swapped in ' +
+        'between the decision and the use (Linux with /proc can); { unsafe: true } in the policy goes on without that guarantee',
+    ),
+    { code: 'ERR_PLYFS_UNSAFE' },
+  )
