@@ -1,0 +1,82 @@
+#!/usr/bin/env node
+/** `npx plyfs …` */
+import { spawnSync } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { isLeft } from 'fp-ts/lib/Either.js'
+import { stackFromFile } from './config.js'
+import { explain } from './explain.js'
+
+const USAGE = `usage: plyfs explain [--mount] STACK.json
+       plyfs mount STACK.json DIR [--json] [--stats]
+       plyfs run STACK.json -- app.mjs [ARG ...]`
+
+/** What the user should read instead of a stack of frames. */
+class Complaint extends Error {}
+
+const stackOf = (file: string) => {
+  const built = stackFromFile(file)
+  if (isLeft(built)) throw new Complaint(built.left.message)
+  return built.right
+}
+
+const explainCommand = async (args: readonly string[]): Promise<void> => {
+  const { positionals, values } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { mount: { type: 'boolean', default: false } },
+  })
+  const [file, ...rest] = positionals
+  if (file === undefined || rest.length > 0) throw new Complaint(USAGE)
+  const fs = stackOf(file)
+  console.log(String(explain(fs)))
+  if (!values.mount) return
+  const { offloadTable } = await import('./fuse/command.js')
+  console.log(`\nMounted, the kernel would do:\n${offloadTable(fs)}`)
+}
+
+/** Runs the program in a Node of its own: the stack is in place before its first import. */
+const runCommand = (args: readonly string[]): void => {
+  const at = args.indexOf('--')
+  const [file, ...rest] = at === -1 ? [] : args.slice(0, at)
+  const program = args.slice(at + 1)
+  if (file === undefined || rest.length > 0 || program.length === 0) throw new Complaint(USAGE)
+  stackOf(file)
+  const register = new URL(import.meta.url.endsWith('.ts') ? './register.ts' : './register.js', import.meta.url)
+  const { status, signal, error } = spawnSync(
+    process.execPath,
+    [...process.execArgv, `--import=${register.href}`, ...program],
+    { stdio: 'inherit', env: { ...process.env, PLYFS_STACK: file } },
+  )
+  if (error !== undefined) throw error
+  if (signal !== null) process.kill(process.pid, signal)
+  process.exitCode = status ?? 1
+}
+
+/** Nobody who does not mount loads what mounting takes. */
+const mountCommand = async (args: readonly string[]): Promise<void> => {
+  const { runMount } = await import('./fuse/command.js')
+  await runMount(args, USAGE)
+}
+
+const commands: Readonly<Record<string, (args: readonly string[]) => void | Promise<void>>> = {
+  explain: explainCommand,
+  mount: mountCommand,
+  run: runCommand,
+}
+
+const main = async ([name, ...args]: readonly string[]): Promise<void> => {
+  if (name === undefined || name === '--help' || name === 'help') {
+    console.log(USAGE)
+    return
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined) throw new Complaint(`plyfs: no command '${name}'\n${USAGE}`)
+  await command(args)
+}
+
+main(process.argv.slice(2)).catch((thrown: unknown) => {
+  const { name: kind, code } = thrown as { name?: string; code?: string }
+  const usage = thrown instanceof Complaint || kind === 'MountError' || code?.startsWith('ERR_PARSE_ARGS')
+  console.error(usage ? (thrown as Error).message : thrown)
+  process.exitCode = usage ? 2 : 1
+})
