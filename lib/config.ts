@@ -18,6 +18,15 @@ const layerMakers = {
   passthrough: layers.passthrough,
   stackDepth: layers.stackDepth,
   requestCount: layers.requestCount,
+  overlay: layers.overlay,
+  readOnly: layers.readOnly,
+  quota: layers.quota,
+  subdir: layers.subdir,
+  faults: layers.faults,
+  trace: layers.trace,
+  retry: layers.retry,
+  concurrencyLimit: layers.concurrencyLimit,
+  mountPoints: layers.mountPoints,
 } as const satisfies Record<string, (options: never) => Layer>
 
 /** Each lower that a stack file may name. `base` is the folder that relative paths start from. */
@@ -91,16 +100,32 @@ const lowerOf = (value: unknown, field: string, base: string): LowerFs => {
   return make(options, `${field}.${name}`, base)
 }
 
-const layerOf = (value: unknown, field: string): Layer => {
+const layerOf = (value: unknown, field: string, base: string): Layer => {
   const [name, options] = oneKey(value, field, Object.keys(layerMakers), 'a layer')
   const make = layerMakers[name as keyof typeof layerMakers] as (options: unknown) => Layer
   try {
-    return make(options)
+    return make(withFilesystems(name, options, `${field}.${name}`, base))
   } catch (thrown) {
     // The layer names its field from its own name on.
     if (thrown instanceof ConfigError) throw new ConfigError(`${field}.${thrown.field}`, thrown.expected, thrown.found)
     throw thrown
   }
+}
+
+/** An overlay's upper, and what is mounted at a mount point, is a lower like any other. */
+const withFilesystems = (name: string, options: unknown, field: string, base: string): unknown => {
+  if (options === null || typeof options !== 'object' || Array.isArray(options)) return options
+  if (name === 'overlay') {
+    const { upper } = options as { upper?: unknown }
+    return upper === undefined ? options : { ...options, upper: lowerOf(upper, `${field}.upper`, base) }
+  }
+  if (name !== 'mountPoints') return options
+  return Object.fromEntries(
+    Object.entries(options).map(([point, lower]) => [
+      point,
+      lowerOf(lower, `${field}[${JSON.stringify(point)}]`, base),
+    ]),
+  )
 }
 
 const build = (json: unknown, field: string, base: string): PlyFs => {
@@ -109,7 +134,7 @@ const build = (json: unknown, field: string, base: string): PlyFs => {
   const { lower, layers: list = [] } = config
   if (!Array.isArray(list)) throw new ConfigError(at('layers'), 'an array, top layer first', describeValue(list))
   const under = lower === undefined ? memory() : lowerOf(lower, at('lower'), base)
-  const over = list.map((entry, k) => layerOf(entry, at(`layers[${k}]`)))
+  const over = list.map((entry, k) => layerOf(entry, at(`layers[${k}]`), base))
   try {
     return stack(under, over)
   } catch (thrown) {

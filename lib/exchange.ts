@@ -37,7 +37,11 @@ export interface Plan {
   /** It has a second open file, `fdOut`. */
   readonly onTwo: boolean
   readonly lower: LowerOp<Op>
+  /** This plan as a function for sync callers: the sync driver's, kept here so that it is found at once. */
+  run?: RunPlan
 }
+/** A plan as a function. */
+export type RunPlan = (req: Request<Op>, cx: Context) => Reply<Op> | Failed
 
 const OPENING = new Set<Op>(['open', 'create', 'tmpfile'])
 
@@ -122,7 +126,10 @@ export class Exchange {
   }
 
   site(index: number, reach: Reach = unreachable): Site {
-    const consensus = (file: OpenFile): boolean => this.layers.every((layer, k) => k <= index || consents(layer, file))
+    const below = this.layers.slice(index + 1).map(consent)
+    const refused = below.includes(false)
+    const asked = below.filter((answer) => typeof answer === 'function')
+    const consensus = (file: OpenFile): boolean => !refused && asked.every((agrees) => agrees(file))
     return {
       peek: (op, req, cx) => this.#peek(op, req, cx, index + 1),
       file: (fd) => this.files.get(fd) ?? this.shared.get(fd)?.file,
@@ -184,11 +191,15 @@ export class Exchange {
 
   /** Whether what the layer with `index` passes through meets no hook at all, so that a face may go straight down. */
   #bypasses(index: number): boolean {
-    for (const op of ['read', 'write'] as const) {
-      for (const step of this.plans[op].steps) if (step.index < index || step.pinned) return false
+    let answer = this.#bypassed.get(index)
+    if (answer === undefined) {
+      const met = [...this.plans.read.steps, ...this.plans.write.steps]
+      answer = met.every((step) => step.index >= index && !step.pinned)
+      this.#bypassed.set(index, answer)
     }
-    return true
+    return answer
   }
+  readonly #bypassed = new Map<number, boolean>()
 }
 
 /** How a layer's other filesystems are had: given by whoever builds stacks, since an exchange knows no filesystem. */
@@ -197,10 +208,10 @@ const unreachable: Reach = () => {
   throw new TypeError('reach(fs): this exchange was built without access to other filesystems')
 }
 
-const consents = (layer: Layer, file: OpenFile): boolean => {
-  const { consents: answer, extensions } = layer
-  if (typeof answer === 'function') return answer(file)
-  if (answer !== undefined) return answer !== false
+/** Whether a layer lets files pass by: always, never, or if it agrees to this one. */
+const consent = ({ consents, extensions }: Layer): boolean | ((file: OpenFile) => boolean) => {
+  if (typeof consents === 'function') return consents
+  if (consents !== undefined) return consents !== false
   return extensions.read === undefined && extensions.write === undefined
 }
 

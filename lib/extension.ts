@@ -61,12 +61,15 @@ export interface OtherFs {
   async<O extends Op>(op: O, req: Request<O>, done: (bug: unknown, out: Reply<O> | Failed) => void, cx: Context): void
 }
 
-/** Descriptors from here on are virtual: higher than any that a kernel hands out (fs.nr_open is at most 2^30). */
-export const VIRTUAL_FD = 0x4000_0000
+/**
+ * Descriptors from here on may be virtual: above every real one (fs.nr_open is at most 2^30), and above those that lowers
+ * without a kernel make up (see lower/descriptors.ts). memfs's own count down from 2^31.
+ */
+export const VIRTUAL_FD = 0x6000_0000
 let virtual = VIRTUAL_FD
 /** A descriptor for a file of another filesystem: no other layer of this process has the same. */
 export const virtualFd = (): number => {
-  virtual = virtual === 0x7fff_ffff ? VIRTUAL_FD : virtual + 1
+  virtual = virtual === 0x7eff_ffff ? VIRTUAL_FD : virtual + 1
   return virtual
 }
 

@@ -7,7 +7,7 @@ import type { Path } from './op.js'
 export interface Dentry {
   /** Canonical: absolute, no `.`, `..`, doubled or trailing slash, no symbolic link in any but the last component. */
   readonly path: Path
-  /** Whether anything is there; false: a negative dentry. */
+  /** Whether anything is there; false: a negative dentry. True also where whoever resolved it had no need to look. */
   readonly exists: boolean
   /** Whether what is there is a symbolic link (only where the last component was not followed). */
   readonly isLink: boolean

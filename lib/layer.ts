@@ -1,5 +1,6 @@
 /** The authoring kit: all that a layer imports. */
 export type { Caller, Context } from './context.js'
+export { Delay } from './delay.js'
 export { type Errno, isErrno } from './errno.js'
 export {
   type Around,
@@ -57,5 +58,5 @@ export {
   type WatchSink,
   type WriteOp,
 } from './op.js'
-export { makeStats, preciseOf, toBigIntStats } from './stats.js'
+export { keepStats, makeStats, preciseOf, type StatFields, toBigIntStats } from './stats.js'
 export { AROUND, Failed, Forward, fail, forward, NEXT, PASSTHROUGH, Replied, reply, type Verdict } from './verdict.js'

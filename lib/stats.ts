@@ -82,6 +82,47 @@ export const makeStats = (from: StatFields): Stats => {
   return made as Stats
 }
 
+/** Written out as Draft is: a function for both would be one that no engine sees through. */
+class Numbers {
+  dev: number
+  mode: number
+  nlink: number
+  uid: number
+  gid: number
+  rdev: number
+  blksize: number
+  ino: number
+  size: number
+  blocks: number
+  atimeMs: number
+  mtimeMs: number
+  ctimeMs: number
+  birthtimeMs: number
+  constructor(from: StatFields) {
+    this.dev = from.dev
+    this.mode = from.mode
+    this.nlink = from.nlink
+    this.uid = from.uid
+    this.gid = from.gid
+    this.rdev = from.rdev
+    this.blksize = from.blksize
+    this.ino = from.ino
+    this.size = from.size
+    this.blocks = from.blocks
+    this.atimeMs = from.atimeMs
+    this.mtimeMs = from.mtimeMs
+    this.ctimeMs = from.ctimeMs
+    this.birthtimeMs = from.birthtimeMs
+  }
+}
+/** The numbers of a Stats, to be kept and made a Stats of again. Without the Dates, which are most of its memory. */
+export const keepStats = (from: StatFields): StatFields => {
+  const kept = new Numbers(from)
+  const precise = (from as Draft)[PRECISE]
+  if (precise !== undefined) setPrecise(kept, precise)
+  return kept
+}
+
 /** The 64-bit numbers of a reply to a `precise` request, where it has them. */
 export const preciseOf = (stats: Stats): BigIntStats | undefined => (stats as Draft)[PRECISE]
 

@@ -31,7 +31,8 @@ export const closed = <R extends t.Props, O extends t.Props>(
     (u): u is Shape<R, O> => isPlain(u) && Object.entries(u).every(([key, value]) => props[key]?.is(value) === true),
     (u, context) => {
       if (!isPlain(u)) return t.failure(u, context)
-      const out: Record<string, unknown> = {}
+      // What is absent must not be found in a prototype that somebody wrote to.
+      const out = Object.create(null) as Record<string, unknown>
       const errors: t.ValidationError[] = []
       for (const key of Object.keys(u)) {
         if (Object.hasOwn(props, key)) continue
@@ -86,6 +87,22 @@ export const callable = <F>(): t.Type<F, unknown, unknown> =>
     (u, context) => (typeof u === 'function' ? t.success(u as F) : t.failure(u, context)),
     t.identity,
   )
+/** A path from the root on. */
+export const absolutePath: t.Type<string, string, unknown> = new t.Type(
+  'an absolute path',
+  (u): u is string => typeof u === 'string' && u.startsWith('/'),
+  (u, context) => (typeof u === 'string' && u.startsWith('/') ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
+const isFilesystem = (u: unknown): u is object =>
+  u !== null && typeof u === 'object' && typeof (u as { statSync?: unknown }).statSync === 'function'
+/** An object shaped like node:fs. */
+export const filesystem: t.Type<object, unknown, unknown> = new t.Type(
+  'an object shaped like node:fs',
+  isFilesystem,
+  (u, context) => (isFilesystem(u) ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
 /** One of a few strings. */
 export const oneOf = <S extends string>(...choices: readonly S[]): t.Type<S, S, unknown> =>
   new t.Type(

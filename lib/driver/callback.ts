@@ -6,7 +6,7 @@ import type { Done } from '../lower.js'
 import type { Op, Reply, Request, Stats } from '../op.js'
 import { makeStats } from '../stats.js'
 import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Replied } from '../verdict.js'
-import { BAD_FD, isForeign, nested, REENTERED, type Replaced, unwind } from './unwind.js'
+import { BAD_FD, isForeign, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
 
 /** Perform one request, from the top. */
 export const runAsync = <O extends Op>(x: Exchange, op: O, req: Request<O>, cx: Context, done: Done<O>): void => {
@@ -18,12 +18,14 @@ type Steps = Generator<Call<Op>, Reply<Op> | Failed, Reply<Op> | Failed>
 
 /** One request on its way: what the sync driver keeps in local variables. */
 class Run {
+  readonly fromTop: boolean
   readonly #plan: Plan
   readonly #from: number
   #at: number
   #req: Request<Op>
   #replaced: Replaced | undefined
   #passedAt = -1
+  readonly #layer: number
 
   constructor(
     readonly x: Exchange,
@@ -33,7 +35,9 @@ class Run {
     layer: number,
     readonly done: Done<Op>,
   ) {
+    this.#layer = layer
     this.#plan = x.plans[op]
+    this.fromTop = layer === 0
     this.#from = this.#at = layer === 0 ? 0 : (this.#plan.below[layer] as number)
     this.#req = req
   }
@@ -41,10 +45,16 @@ class Run {
   start(): void {
     const { x } = this
     const plan = this.#plan
-    const req = this.#req
-    if (plan.onFd && x.ownFilesOnly && isForeign(plan, req)) {
-      this.done(null, BAD_FD)
-      return
+    let req = this.#req
+    // Layers may ask about what they see pass.
+    if (this.fromTop && plan.onFd && x.ownFilesOnly && isForeign(plan, req)) {
+      const known = this.#layer === 0 ? undefined : ownFile(x, plan, req)
+      if (known === undefined) {
+        this.done(null, BAD_FD)
+        return
+      }
+      req = known
+      this.#req = known
     }
     if (plan.releases) x.released((req as Request<'release'>).fd)
     if (plan.writes) x.epoch++
@@ -162,7 +172,8 @@ class Run {
       this.done(bug, undefined)
       return
     }
-    if (plan.opens && typeof out === 'number') x.opened(out, this.#req as Request<'open'>, this.#at === plan.steps.length)
+    if (plan.opens && typeof out === 'number')
+      x.opened(out, this.#req as Request<'open'>, this.#at === plan.steps.length)
     let value = out
     if (plan.hasUp && this.#at > this.#from) {
       const wasBusy = x.busy

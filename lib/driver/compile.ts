@@ -5,9 +5,8 @@
  * is rare (another request in its place, PASSTHROUGH, an `around`, a failure that an `error` hook wants) leaves for the
  * interpreter in the middle, so that there is one meaning and not two.
  */
-import type { Exchange, Plan } from '../exchange.js'
+import type { Exchange, Plan, RunPlan } from '../exchange.js'
 import { Failed, NEXT, Replied } from '../verdict.js'
-import type { Run } from './sync.js'
 import { BAD_FD, REENTERED, type unwind } from './unwind.js'
 
 /** What the text leaves for: the interpreter, which imports this file. */
@@ -18,7 +17,7 @@ interface Interpreter {
 }
 
 /** @returns undefined where code may not be generated from strings (`--disallow-code-generation-from-strings`) */
-export const compilePlan = (x: Exchange, plan: Plan, interpreter: Interpreter): Run | undefined => {
+export const compilePlan = (x: Exchange, plan: Plan, interpreter: Interpreter): RunPlan | undefined => {
   const { steps } = plan
   const { resume, unwind: rest, UNHEARD } = interpreter
   const body = [
@@ -54,7 +53,7 @@ export const compilePlan = (x: Exchange, plan: Plan, interpreter: Interpreter): 
   const names = ['x', 'plan', 'NEXT', 'Replied', 'Failed', 'REENTERED', 'BAD_FD', 'resume', 'unwind', 'UNHEARD']
   const text = `'use strict'; const ${head}\nreturn function run(req, cx) {\n${body.join('\n')}\n}`
   try {
-    const make = new Function(...names, text) as (...args: unknown[]) => Run
+    const make = new Function(...names, text) as (...args: unknown[]) => RunPlan
     return make(x, plan, NEXT, Replied, Failed, REENTERED, BAD_FD, resume, rest, UNHEARD)
   } catch (thrown) {
     if (thrown instanceof EvalError) return undefined

@@ -1,15 +1,13 @@
 /** Runs plans for callers that wait. */
 import type { Context } from '../context.js'
-import { type Exchange, notAVerdict, type Plan, type Step } from '../exchange.js'
+import { type Exchange, notAVerdict, type Plan, type RunPlan, type Step } from '../exchange.js'
 import type { Call } from '../extension.js'
 import type { Op, Reply, Request } from '../op.js'
 import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Replied, type Verdict } from '../verdict.js'
 import { compilePlan } from './compile.js'
-import { BAD_FD, isForeign, nested, REENTERED, type Replaced, unwind } from './unwind.js'
+import { BAD_FD, isForeign, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
 
 type Out = Reply<Op> | Failed
-/** A plan as a function. */
-export type Run = (req: Request<Op>, cx: Context) => Out
 
 /** Perform one request, from the top. Exceptions are bugs: of a layer, or of a lower that throws what is no errno. */
 export const runSync = <O extends Op>(x: Exchange, op: O, req: Request<O>, cx: Context): Reply<O> | Failed =>
@@ -18,22 +16,16 @@ export const runSync = <O extends Op>(x: Exchange, op: O, req: Request<O>, cx: C
 /** The first step's hook has yet to be asked. */
 export const UNHEARD: unique symbol = Symbol('plyfs.unheard')
 
-const runs = new WeakMap<Plan, Run>()
-
 /** The plan of `op` as a function, for callers that keep it: compiled where code may be generated, else interpreted. */
-export const syncPlan = (x: Exchange, op: Op): Run => {
+export const syncPlan = (x: Exchange, op: Op): RunPlan => {
   const plan = x.plans[op]
-  let run = runs.get(plan)
-  if (run === undefined) {
-    run = compilePlan(x, plan, { resume, unwind, UNHEARD }) ?? interpretPlan(x, plan)
-    runs.set(plan, run)
-  }
-  return run
+  plan.run ??= compilePlan(x, plan, { resume, unwind, UNHEARD }) ?? interpretPlan(x, plan)
+  return plan.run
 }
 
 /** The plan run by the loop alone. */
 export const interpretPlan =
-  (x: Exchange, plan: Plan): Run =>
+  (x: Exchange, plan: Plan): RunPlan =>
   (req, cx) => {
     if (!x.refusesReentry) return descend(x, plan, req, cx, 0)
     if (x.busy) return REENTERED
@@ -46,8 +38,13 @@ export const interpretPlan =
   }
 
 /** Perform a request from the layer with index `layer` on down. */
-const descend = (x: Exchange, plan: Plan, req: Request<Op>, cx: Context, layer: number): Out => {
-  if (plan.onFd && x.ownFilesOnly && isForeign(plan, req)) return BAD_FD
+const descend = (x: Exchange, plan: Plan, given: Request<Op>, cx: Context, layer: number): Out => {
+  let req = given
+  if (plan.onFd && x.ownFilesOnly && isForeign(plan, req)) {
+    const known = layer === 0 ? undefined : ownFile(x, plan, req)
+    if (known === undefined) return BAD_FD
+    req = known
+  }
   if (plan.releases) x.released((req as Request<'release'>).fd)
   if (plan.writes) x.epoch++
   const from = layer === 0 ? 0 : (plan.below[layer] as number)

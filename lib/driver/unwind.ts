@@ -1,6 +1,6 @@
 /** The way up: what every driver does with a reply or a failure on its way to the top. */
 import type { Context } from '../context.js'
-import { notAVerdict, type Plan, type Step } from '../exchange.js'
+import { type Exchange, notAVerdict, type Plan, type Step } from '../exchange.js'
 import type { Op, Reply, Request } from '../op.js'
 import { Failed, NEXT, PASSTHROUGH, Replied } from '../verdict.js'
 
@@ -58,4 +58,13 @@ export const isForeign = (plan: Plan, req: Request<Op>): boolean => {
   const { fd, file } = req as Request<'getattr'>
   if (fd !== undefined && file === undefined) return true
   return plan.onTwo && (req as Request<'copy_file_range'>).fileOut === undefined
+}
+
+/** A layer's request on a file that it has opened below itself; undefined where the stack knows no such file. */
+export const ownFile = <O extends Op>(x: Exchange, plan: Plan, req: Request<O>): Request<O> | undefined => {
+  const { fd, fdOut } = req as Request<'copy_file_range'>
+  const file = x.files.get(fd)
+  const fileOut = plan.onTwo ? x.files.get(fdOut) : undefined
+  if (file === undefined || (plan.onTwo && fileOut === undefined)) return undefined
+  return plan.onTwo ? { ...req, file, fileOut } : { ...req, file }
 }

@@ -1,0 +1,81 @@
+/** plyfs/overlay: what an overlay has changed; to keep it, or to throw it away. */
+import { randomBytes } from 'node:crypto'
+import { type Change, changesOf, conflictsOf, discardAll } from '../layers/overlay/changes.js'
+import { commitAll, recoverCommit } from '../layers/overlay/commit.js'
+import { overlayTree } from '../layers/overlay/index.js'
+import { locked } from '../layers/overlay/names.js'
+import type { Steps, Tree } from '../layers/overlay/tree.js'
+import { runPromise } from './driver/promise.js'
+import { Exchange } from './exchange.js'
+import { layer } from './extension.js'
+import { fsError } from './face/errors.js'
+import { exchangeOf, type PlyFs } from './face/node-fs.js'
+import { Failed } from './verdict.js'
+
+export type { Change }
+
+/** What `commit` refuses: others have changed the same files of the lower meanwhile. */
+export class CommitConflict extends Error {
+  override readonly name = 'CommitConflict'
+  readonly code = 'ERR_PLYFS_CONFLICT'
+  constructor(
+    /** Paths on the lower. */
+    readonly paths: readonly string[],
+  ) {
+    super(`the lower has changed beneath the overlay: ${paths.join(', ')}`)
+  }
+}
+
+/** Runs steps as the overlay itself would: what they ask goes to the layers below it, for callers that await. */
+const perform = async <T>(fs: PlyFs, what: string, steps: (tree: Tree) => Steps<T>): Promise<T> => {
+  const x = exchangeOf(fs)
+  const index = x?.layers.findIndex((each) => overlayTree(each) !== undefined) ?? -1
+  const tree = x?.layers[index] === undefined ? undefined : overlayTree(x.layers[index])
+  if (x === undefined || tree === undefined) throw new TypeError(`${what}(fs): expected a stack with an overlay in it`)
+  let out: T | undefined
+  const control = layer('overlay', {
+    syncfs: {
+      *around() {
+        out = yield* locked(tree, steps(tree))
+      },
+    },
+  })
+  const below = new Exchange([control, ...x.layers.slice(index + 1)], x.lower, x.depth)
+  const failed = await runPromise(below, 'syncfs', { path: '/' }, below.context(below.caller))
+  if (failed instanceof Failed) throw fsError(failed, what)
+  return out as T
+}
+
+/**
+ * What differs from the lower, parents first. A deleted directory stands for all that was in it; a file that was only
+ * opened for writing is no change. Renames of files are known for as long as the overlay that made them runs; afterwards
+ * they are a deletion and an addition.
+ * @throws {TypeError} for a stack without an overlay; where there are several, the uppermost is meant
+ */
+export const changes = (fs: PlyFs): Promise<Change[]> =>
+  perform(fs, 'changes', function* (tree) {
+    const details = yield* changesOf(tree)
+    return details.map(({ node: _node, contents: _contents, ...change }) => change)
+  })
+
+/** Takes back everything: the lower is seen as it is. Files of the upper that are open stay readable. */
+export const discard = (fs: PlyFs): Promise<void> => perform(fs, 'discard', discardAll)
+
+/**
+ * Applies all changes to the lower, or none: new contents are staged beside the tree, a journal decides, then everything is
+ * renamed into place. After a crash, `recover` finishes it or takes it back. The overlay is empty afterwards; close files
+ * that are open for writing first.
+ * @throws {CommitConflict} where files of the lower were changed by others since they were copied up; nothing is done
+ * @throws {Error} what the lower fails with. Before the journal is written nothing has happened; afterwards, `recover`.
+ */
+export const commit = (fs: PlyFs): Promise<void> =>
+  perform(fs, 'commit', function* (tree) {
+    yield* recoverCommit(tree)
+    const details = yield* changesOf(tree)
+    const conflicts = yield* conflictsOf(details)
+    if (conflicts.length > 0) throw new CommitConflict(conflicts)
+    yield* commitAll(tree, details, randomBytes(4).toString('hex'))
+  })
+
+/** Ends a commit that was interrupted: `finished` it, or had it `undone`; `none` where there was none. */
+export const recover = (fs: PlyFs): Promise<'none' | 'finished' | 'undone'> => perform(fs, 'recover', recoverCommit)
