@@ -1,6 +1,8 @@
 /** System call numbers: asm/unistd_64.h for x64, asm-generic/unistd.h for arm64. From 424 on they are the same. */
 
 const X64 = {
+  read: 0,
+  write: 1,
   close: 3,
   lseek: 8,
   ioctl: 16,
@@ -25,6 +27,7 @@ const X64 = {
   lremovexattr: 198,
   fremovexattr: 199,
   openat: 257,
+  ppoll: 271,
   mkdirat: 258,
   mknodat: 259,
   fchownat: 260,
@@ -51,6 +54,9 @@ export type SyscallName = keyof typeof X64
 type Numbers = { readonly [N in SyscallName]: number }
 
 const ARM64: Numbers = {
+  read: 63,
+  write: 64,
+  ppoll: 73,
   setxattr: 5,
   lsetxattr: 6,
   fsetxattr: 7,

@@ -5,7 +5,7 @@ import { may, mayCreate, mayDelete, WRITE } from './caller.js'
 import { EVENT, isDirectory, isEmpty, type Link } from './node.js'
 import { now } from './times.js'
 import { type MemoryOps, type MemoryVolume, stampDir } from './volume.js'
-import { how, NORM, PARENT } from './walk.js'
+import { how, LONG_LATER, NORM, PARENT } from './walk.js'
 
 export const RENAME_NOREPLACE = 1
 export const RENAME_EXCHANGE = 2
@@ -15,6 +15,7 @@ const EBUSY = Failed.of('EBUSY')
 const EEXIST = Failed.of('EEXIST')
 const EINVAL = Failed.of('EINVAL')
 const EISDIR = Failed.of('EISDIR')
+const ENAMETOOLONG = Failed.of('ENAMETOOLONG')
 const ENOENT = Failed.of('ENOENT')
 const ENOTDIR = Failed.of('ENOTDIR')
 const ENOTEMPTY = Failed.of('ENOTEMPTY')
@@ -99,16 +100,18 @@ export const renameOp = (v: MemoryVolume): MemoryOps['rename'] => {
     const { flags } = req
     const swap = flags === RENAME_EXCHANGE
     if (flags !== 0 && flags !== RENAME_NOREPLACE && !swap) return EINVAL
-    const failed = walk.to(req.path, how(req, false) | PARENT, caller)
+    const failed = walk.to(req.path, how(req, false) | PARENT | LONG_LATER, caller)
     if (failed !== undefined) return failed
-    const { link: from, last: oldLast, slash: oldSlash } = walk
-    const newHow = how({ dentry: req.newDentry }, false) | PARENT
+    const { link: from, last: oldLast, slash: oldSlash, long: oldLong } = walk
+    const newHow = how({ dentry: req.newDentry }, false) | PARENT | LONG_LATER
     const failedToo = walk.to(req.newPath, newHow, caller)
     if (failedToo !== undefined) return failedToo
     const { dir, name, link: over, last: newLast, slash: newSlash } = walk
     if (oldLast !== NORM) return EBUSY
     if (newLast !== NORM) return flags === RENAME_NOREPLACE ? EEXIST : EBUSY
+    if (oldLong) return ENAMETOOLONG
     if (from === undefined) return ENOENT
+    if (walk.long) return ENAMETOOLONG
     if (over !== undefined && flags === RENAME_NOREPLACE) return EEXIST
     if (over === undefined && swap) return ENOENT
     if (swap && over !== undefined && newSlash && !isDirectory(over.node)) return ENOTDIR

@@ -30,7 +30,7 @@ let devices = 0x6d656d00
 export class MemoryVolume {
   readonly dev = ++devices
   readonly files = new Descriptors<OpenNode>()
-  readonly opens = new Map<Node, number>()
+  readonly opens: Map<Node, number> = new Map()
   readonly space: Space
   readonly walk: Walk
   readonly self: Caller = Object.freeze(processCaller())

@@ -13,6 +13,8 @@ export const PARENT = 2
 export const NO_LINKS = 4
 /** A file is to be made: a slash after the last component is then an error of its own, whatever is there. */
 export const CREATE = 8
+/** A last component that is too long is told by `long`: rename looks for the old name first. */
+export const LONG_LATER = 16
 
 /** What the last component is. */
 export const NORM = 0
@@ -42,6 +44,8 @@ export class Walk {
   last: number = ROOT
   /** Whether a slash came after the last component. */
   slash = false
+  /** Whether the last component is longer than a name can be; only with LONG_LATER. */
+  long = false
 
   constructor(readonly core: Core) {
     this.dir = core.root
@@ -49,7 +53,7 @@ export class Walk {
 
   /**
    * Walks. Replies nothing where `path` leads somewhere, its last component possibly missing.
-   * @param how FOLLOW, PARENT, NO_LINKS and CREATE
+   * @param how FOLLOW, PARENT, NO_LINKS, CREATE and LONG_LATER
    */
   to(path: string, how: number, caller: Caller): Failed | undefined {
     if (path === '') return ENOENT
@@ -84,7 +88,12 @@ export class Walk {
         at = next
         continue
       }
-      if (longerThan(name, NAME_MAX)) return ENAMETOOLONG
+      if (longerThan(name, NAME_MAX)) {
+        if (!isLast || (how & LONG_LATER) === 0) return ENAMETOOLONG
+        this.#land(dir, name, undefined, NORM, slash)
+        this.long = true
+        return undefined
+      }
       const link = slash && (how & CREATE) !== 0 ? undefined : dir.children.get(name)
       if (link === undefined) {
         if (!isLast) return ENOENT
@@ -119,6 +128,7 @@ export class Walk {
     this.link = link
     this.last = last
     this.slash = slash
+    this.long = false
   }
 
   /** As `to`, for what must be there. */

@@ -2,7 +2,7 @@
 import type { Done, Lower, LowerOp } from '../../lower.js'
 import type { Op, Reply, Request } from '../../op.js'
 import { encodePath } from '../../path-bytes.js'
-import type { Failed } from '../../verdict.js'
+import { Failed } from '../../verdict.js'
 import type { AnyFs, Fn } from './calls.js'
 import { failureOf } from './failure.js'
 import { toPrecise, toStats } from './replies.js'
@@ -13,6 +13,28 @@ const PRECISE = { bigint: true }
 const QUIET = { throwIfNoEntry: false }
 const QUIET_PRECISE = { throwIfNoEntry: false, bigint: true }
 const LOUD = undefined
+
+const ENOENT = Failed.of('ENOENT')
+const ENOTDIR = Failed.of('ENOTDIR')
+
+/**
+ * Why a quiet stat found nothing. Newer Nodes are quiet about ENOTDIR too: then the nearest ancestor that is there says
+ * which it is.
+ */
+const absence = (fs: AnyFs, path: string): Failed => {
+  for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+    const above = fs.statSync?.(encodePath(path.slice(0, at)), QUIET) as { isDirectory(): boolean } | undefined
+    if (above !== undefined) return above.isDirectory() ? ENOENT : ENOTDIR
+  }
+  return ENOENT
+}
+const hidesENOTDIR = (fs: AnyFs): boolean => {
+  try {
+    return fs.statSync?.(`${process.execPath}/x`, QUIET) === undefined
+  } catch {
+    return false
+  }
+}
 
 /** Ends a request with a callback's arguments. */
 const back =
@@ -41,6 +63,7 @@ export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'look
   const { statSync, lstatSync, fstatSync, openSync, closeSync, readSync, writeSync, read, write, open, close } = fs
   const rounded = quiet ? QUIET : LOUD
   const precise = quiet ? QUIET_PRECISE : PRECISE
+  const explains = quiet && hidesENOTDIR(fs)
 
   if (has(statSync) && has(lstatSync) && has(fstatSync)) {
     ops.getattr = {
@@ -51,7 +74,9 @@ export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'look
           }
           const stat = req.follow ? statSync : lstatSync
           const path = encodePath(req.path)
-          return req.precise ? toPrecise(stat.call(fs, path, precise)) : toStats(stat.call(fs, path, rounded))
+          const stats = stat.call(fs, path, req.precise ? precise : rounded)
+          if (stats === undefined && explains) return absence(fs, req.path)
+          return req.precise ? toPrecise(stats) : toStats(stats)
         } catch (thrown) {
           return failureOf(thrown)
         }
@@ -62,9 +87,9 @@ export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'look
       sync(req) {
         try {
           const path = encodePath(req.path)
-          return req.precise === true
-            ? toPrecise(lstatSync.call(fs, path, precise))
-            : toStats(lstatSync.call(fs, path, rounded))
+          const stats = lstatSync.call(fs, path, req.precise === true ? precise : rounded)
+          if (stats === undefined && explains) return absence(fs, req.path)
+          return req.precise === true ? toPrecise(stats) : toStats(stats)
         } catch (thrown) {
           return failureOf(thrown)
         }

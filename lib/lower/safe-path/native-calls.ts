@@ -59,9 +59,10 @@ const make = (fast: Raw, all: Native): Calls => {
     return setTimes(held, set)
   }
   const setTimes = (held: Held, set: Attributes): Failed | undefined => {
-    const { atime, mtime } = set
-    if (atime === undefined && mtime === undefined) return undefined
-    if (atime !== undefined && mtime !== undefined && set.atimeNs === undefined && set.mtimeNs === undefined) {
+    const { atime, mtime, atimeNs, mtimeNs } = set
+    const none = atime === undefined && mtime === undefined
+    if (none && atimeNs === undefined && mtimeNs === undefined) return undefined
+    if (atime !== undefined && mtime !== undefined && atimeNs === undefined && mtimeNs === undefined) {
       // Rounded as node:fs rounds.
       try {
         fs.utimesSync(at(held), atime, mtime)
@@ -70,8 +71,8 @@ const make = (fast: Raw, all: Native): Calls => {
         return failureOf(thrown)
       }
     }
-    const [a, aNs] = timespec(atime, set.atimeNs)
-    const [m, mNs] = timespec(mtime, set.mtimeNs)
+    const [a, aNs] = timespec(atime, atimeNs)
+    const [m, mNs] = timespec(mtime, mtimeNs)
     return ended(all.utimensat(AT_FDCWD, at(held), a, aNs, m, mNs, 0))
   }
 
