@@ -1,8 +1,12 @@
-/** Node's own errors that are no system errors, and abort signals. */
-import { invalidArgType } from './validate.js'
+/** Node's own errors that are no system errors. */
+import { inspect } from 'node:util'
 
 /** An Error as Node's own: `code` is an own property, and stands in the stack's first line. */
-export const nodeError = (code: string, message: string, Base: ErrorConstructor = Error): NodeJS.ErrnoException => {
+export const nodeError = (
+  code: string,
+  message: string,
+  Base: new (message: string) => Error = Error,
+): NodeJS.ErrnoException => {
   const error = new Base(message) as NodeJS.ErrnoException
   error.code = code
   error.stack = error.stack?.replace(`${error.name}: `, `${error.name} [${code}]: `) ?? ''
@@ -24,30 +28,53 @@ export const checkAborted = (signal: AbortSignal | undefined): void => {
   if (signal?.aborted) throw abortError(signal)
 }
 
-/** `options.signal`, or Node's complaint. */
-export const signalOf = (signal: unknown): AbortSignal | undefined => {
-  if (signal === undefined) return undefined
-  if (signal === null || typeof signal !== 'object' || !('aborted' in signal)) {
-    throw invalidArgType('options.signal', 'an instance of AbortSignal', signal)
+/** How Node's messages describe a value of a wrong type. */
+export const specificType = (value: unknown): string => {
+  if (value === null || value === undefined) return String(value)
+  switch (typeof value) {
+    case 'function':
+      return `function ${value.name}`
+    case 'object':
+      if (value.constructor && 'name' in value.constructor) return `an instance of ${value.constructor.name}`
+      return inspect(value, { depth: -1 })
+    case 'string': {
+      const shown = value.length > 28 ? `${value.slice(0, 25)}...` : value
+      return shown.includes("'") ? `type string (${JSON.stringify(shown)})` : `type string ('${shown}')`
+    }
+    case 'number':
+      return `type number (${Object.is(value, -0) ? '-0' : value})`
+    case 'bigint':
+      return `type bigint (${value}n)`
+    default:
+      return `type ${typeof value} (${String(value)})`
   }
-  return signal as AbortSignal
 }
+const received = (value: unknown): string => ` Received ${specificType(value)}`
 
-/** @throws ERR_INVALID_ARG_TYPE unless it is an object that is no array and no function */
-export const objectOf = (value: unknown, name: string): object => {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw invalidArgType(name, 'of type object', value)
-  }
-  return value
+/** `expected` is Node's wording after the name: `'of type string'`. */
+export const invalidArgType = (name: string, expected: string, value: unknown): NodeJS.ErrnoException => {
+  const what = name.endsWith(' argument')
+    ? `The ${name}`
+    : `The "${name}" ${name.includes('.') ? 'property' : 'argument'}`
+  return nodeError('ERR_INVALID_ARG_TYPE', `${what} must be ${expected}.${received(value)}`, TypeError)
 }
-
-/** Node's options argument: nothing, an encoding, or an object, of which a copy is taken. */
-export const optionsOf = (options: unknown): Record<string, unknown> => {
-  if (options === null || options === undefined || typeof options === 'function') return {}
-  if (typeof options === 'string') return { encoding: options }
-  if (typeof options !== 'object') throw invalidArgType('options', 'one of type string or object', options)
-  const copy: Record<string, unknown> = {}
-  // As Node's copyObject: inherited fields count.
-  for (const key in options) copy[key] = (options as Record<string, unknown>)[key]
-  return copy
+export const invalidArgValue = (name: string, value: unknown, reason = 'is invalid'): NodeJS.ErrnoException => {
+  let shown = inspect(value)
+  if (shown.length > 128) shown = `${shown.slice(0, 128)}...`
+  const kind = name.includes('.') ? 'property' : 'argument'
+  return nodeError('ERR_INVALID_ARG_VALUE', `The ${kind} '${name}' ${reason}. Received ${shown}`, TypeError)
 }
+export const outOfRange = (name: string, range: string, value: unknown): NodeJS.ErrnoException => {
+  const shown =
+    typeof value === 'number' && Number.isInteger(value) && Math.abs(value) > 2 ** 32
+      ? grouped(String(value))
+      : typeof value === 'bigint'
+        ? `${value > 2n ** 32n || value < -(2n ** 32n) ? grouped(String(value)) : String(value)}n`
+        : inspect(value)
+  return nodeError(
+    'ERR_OUT_OF_RANGE',
+    `The value of "${name}" is out of range. It must be ${range}. Received ${shown}`,
+    RangeError,
+  )
+}
+const grouped = (digits: string): string => digits.replace(/\B(?=(\d{3})+$)/g, '_')

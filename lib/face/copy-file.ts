@@ -2,8 +2,9 @@
 import { constants } from 'node:fs'
 import type { Op, Stats } from '../op.js'
 import { Failed } from '../verdict.js'
+import { driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { fsError } from './errors.js'
-import { driveAsync, drivePromise, driveSync, ending, type Method, type Steps, tryAsk } from './method.js'
+import type { Method } from './method.js'
 import { bindingModeOf, callbackOf, pathOf, shownPath } from './validate.js'
 import type { View } from './view.js'
 

@@ -4,22 +4,14 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { types } from 'node:util'
 import type { Op, Stats } from '../op.js'
 import { Failed } from '../verdict.js'
-import { nodeError } from './codes.js'
+import { invalidArgType, nodeError, specificType } from './codes.js'
+import { Await, ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { COPY_OPS, copySteps } from './copy-file.js'
 import * as refuse from './cp-errors.js'
 import { fsError } from './errors.js'
-import { Await, ask, driveAsync, drivePromise, driveSync, ending, type Method, type Steps, tryAsk } from './method.js'
+import type { Method } from './method.js'
 import { makeAll } from './mkdir.js'
-import {
-  callbackOf,
-  checkBoolean,
-  givenPath,
-  integerOf,
-  invalidArgType,
-  pathOf,
-  shownPath,
-  specificType,
-} from './validate.js'
+import { callbackOf, checkBoolean, givenPath, integerOf, pathOf, shownPath } from './validate.js'
 import type { View } from './view.js'
 
 const COPY_MAX = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE | constants.COPYFILE_FICLONE_FORCE
@@ -78,6 +70,8 @@ const isBeneath = (src: string, dest: string): boolean => {
 }
 
 /** One copy: what every step of it needs. */
+const REFUSED = new Set(['EACCES', 'EPERM'])
+
 class Copy {
   constructor(
     readonly v: View,
@@ -140,8 +134,14 @@ class Copy {
   *#checkParents(src: string, from: Stats, dest: string): Steps<void> {
     const srcParent = resolve(dirname(src))
     for (let parent = resolve(dirname(dest)); parent !== srcParent && parent !== '/'; parent = dirname(parent)) {
-      const stats = yield* this.#statOrNot(parent, true)
-      if (stats === undefined) return
+      const stats = yield* tryAsk('getattr', { path: pathOf(parent), follow: true, precise: false })
+      if (stats instanceof Failed) {
+        if (stats.errno === 'ENOENT') return
+        if (!REFUSED.has(stats.errno)) throw fsError(stats, 'stat', parent)
+        // A guard lets be used what is beneath, and not this; `src`, which it let be seen, is not this.
+        dest = parent
+        continue
+      }
       // The message names the directory that was reached, as Node's recursion does.
       if (identical(from, stats)) throw refuse.intoItself(src, dest, dest)
       dest = parent

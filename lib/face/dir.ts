@@ -5,11 +5,11 @@ import { promisify } from 'node:util'
 import { runSync } from '../driver/sync.js'
 import type { Entry } from '../op.js'
 import { Failed } from '../verdict.js'
-import { nodeError, optionsOf } from './codes.js'
+import { nodeError } from './codes.js'
+import { encodeName, encodingOf } from './fields.js'
 import { type Method, request } from './method.js'
 import { perform, performSync } from './perform.js'
-import { encodeName, encodingOf } from './singles.js'
-import { callbackOf, integerOf, pathOf, shownPath } from './validate.js'
+import { callbackOf, copiedOptions, integerOf, optionsOf, pathOf, shownPath } from './validate.js'
 import { contextOf, type View } from './view.js'
 
 const MakeDirent = Dirent as unknown as new (name: string | Buffer, type: number, path: unknown) => Dirent
@@ -259,7 +259,7 @@ if (Symbol.asyncDispose in NodeDir.prototype) {
 }
 
 const dirOptions = (given: unknown) => {
-  const options = optionsOf(given)
+  const options = copiedOptions(given)
   return {
     encoding: encodingOf(options),
     bufferSize: integerOf(options.bufferSize ?? 32, 'options.bufferSize', 1, 4294967295),
@@ -276,7 +276,7 @@ export const opendir: Method = {
   ops: ['opendir', 'readdir', 'lookup'],
   sync: (v) => (path: unknown, options?: unknown) => {
     const { listed, shown } = listedOf(v, path)
-    dirOptions(options)
+    optionsOf(options)
     // Without a path in the Error: Node's own opendirSync has none.
     performSync(v, 'opendir', { path: listed.path }, 'opendir')
     return new Dir(listed, shown, options)
@@ -284,7 +284,7 @@ export const opendir: Method = {
   callback: (v) => (path: unknown, options?: unknown, callback?: unknown) => {
     const cb = callbackOf(typeof options === 'function' ? options : callback, 'callback')
     const { listed, shown } = listedOf(v, path)
-    dirOptions(options)
+    optionsOf(options)
     request(v, 'opendir', { path: listed.path }, 'opendir', shown, (error) => {
       if (error) cb(error)
       else cb(null, new Dir(listed, shown, options))
@@ -292,7 +292,7 @@ export const opendir: Method = {
   },
   promise: (v) => async (path: unknown, options?: unknown) => {
     const { listed, shown } = listedOf(v, path)
-    dirOptions(options)
+    optionsOf(options)
     await perform(v, 'opendir', { path: listed.path }, 'opendir', shown)
     return new Dir(listed, shown, options)
   },

@@ -5,7 +5,8 @@ import { createInterface, type Interface } from 'node:readline'
 import type { ReadableStream } from 'node:stream/web'
 import { runAsync } from '../driver/callback.js'
 import type { Op } from '../op.js'
-import { nodeError, objectOf } from './codes.js'
+import { invalidArgType, nodeError } from './codes.js'
+import { onFile } from './fields.js'
 import {
   handleRead,
   handleReadFile,
@@ -18,8 +19,7 @@ import {
   handleWritev,
 } from './handle-io.js'
 import { perform } from './perform.js'
-import { onFile } from './singles.js'
-import { checkBoolean, idOf, integerOf, invalidArgType, modeOf, timeOf } from './validate.js'
+import { checkBoolean, idOf, integerOf, modeOf, objectOf, timeOf } from './validate.js'
 import { contextOf, type View } from './view.js'
 import { webStream } from './web-stream.js'
 

@@ -4,9 +4,10 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import picomatch from 'picomatch'
 import type { Entry, Op, Reply } from '../op.js'
 import { Failed } from '../verdict.js'
-import { objectOf } from './codes.js'
-import { type Ask, driveAsync, drivePromise, driveSync, ending, type Method, type Steps, tryAsk } from './method.js'
-import { callbackOf, givenPath, invalidArgType, pathOf } from './validate.js'
+import { invalidArgType } from './codes.js'
+import { type Ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
+import type { Method } from './method.js'
+import { callbackOf, givenPath, objectOf, pathOf } from './validate.js'
 import type { View } from './view.js'
 
 const OPS: readonly Op[] = ['lookup', 'readdir']

@@ -1,11 +1,13 @@
 /** What a FileHandle does with its file, as functions: each is checked as Node checks it, and asks the plans. */
 import type { Attributes } from '../op.js'
 import { toBigIntStats } from '../stats.js'
-import { checkAborted, objectOf, optionsOf, signalOf } from './codes.js'
+import { checkAborted, invalidArgType, invalidArgValue, outOfRange } from './codes.js'
+import { fsError } from './errors.js'
+import { encodingOf, onFile } from './fields.js'
 import { perform } from './perform.js'
 import { Fault, readWhole } from './read-whole.js'
-import { encodingOf, onFile } from './singles.js'
-import { bytesOf, checkBoolean, integerOf, invalidArgType, invalidArgValue, outOfRange } from './validate.js'
+import { bytesOf, checkBoolean, copiedOptions, integerOf, isView, objectOf, signalOf } from './validate.js'
+import { gathered, joined, NO_VECTORS, scatter, vectorPosition, viewsOf } from './vectors.js'
 import type { View } from './view.js'
 
 const nodeMajor = Number.parseInt(process.versions.node, 10)
@@ -14,8 +16,6 @@ const IO_MAX = 2 ** 31 - 1
 const WRITE_CHUNK = 512 * 1024
 
 type Position = number | bigint | null
-
-const isView = (value: unknown): value is NodeJS.ArrayBufferView => ArrayBuffer.isView(value)
 
 export const handleStat = async (v: View, fd: number, options: unknown): Promise<unknown> => {
   const precise = (options as { bigint?: unknown } | null | undefined)?.bigint === true
@@ -101,25 +101,12 @@ export const handleRead = async (
   return bare({ bytesRead, buffer })
 }
 
-const viewsOf = (buffers: unknown): readonly NodeJS.ArrayBufferView[] => {
-  if (!Array.isArray(buffers)) throw invalidArgType('buffers', 'an ArrayBufferView[]', buffers)
-  for (const buffer of buffers) {
-    if (!isView(buffer)) throw invalidArgType('buffers', 'an ArrayBufferView[]', buffers)
-  }
-  return buffers as NodeJS.ArrayBufferView[]
-}
-
 export const handleReadv = async (v: View, fd: number, given: unknown, position: unknown) => {
   const buffers = viewsOf(given)
-  let at = typeof position === 'number' ? position : null
-  let bytesRead = 0
-  for (const buffer of buffers) {
-    if (buffer.byteLength === 0) continue
-    const got = await readAt(v, fd, buffer, 0, buffer.byteLength, at)
-    bytesRead += got
-    if (at !== null) at += got
-    if (got < buffer.byteLength) break
-  }
+  if (buffers.length === 0) throw fsError(NO_VECTORS, 'read')
+  const buffer = gathered(buffers)
+  const bytesRead = await readAt(v, fd, buffer, 0, buffer.length, vectorPosition(position))
+  scatter(buffer, bytesRead, buffers)
   return bare({ bytesRead, buffers })
 }
 
@@ -163,18 +150,17 @@ export const handleWrite = async (
   return bare({ bytesWritten: await writeAt(v, fd, data, at, size, where), buffer: data })
 }
 
-/** One write of all the bytes, as writev(2) is one: appends of others cannot come in between. */
 export const handleWritev = async (v: View, fd: number, given: unknown, position: unknown) => {
   const buffers = viewsOf(given)
-  const bytes = buffers.length === 1 ? (buffers[0] as NodeJS.ArrayBufferView) : Buffer.concat(buffers.map(bytesOf))
-  const at = typeof position === 'number' && position >= 0 ? position : null
-  const bytesWritten = bytes.byteLength === 0 ? 0 : await writeAt(v, fd, bytes, 0, bytes.byteLength, at)
+  if (buffers.length === 0) return bare({ bytesWritten: 0, buffers })
+  const buffer = joined(buffers)
+  const bytesWritten = await writeAt(v, fd, buffer, 0, buffer.length, vectorPosition(position))
   return bare({ bytesWritten, buffers })
 }
 
 /** The rest of the file from its own offset on. */
 export const handleReadFile = async (v: View, fd: number, given: unknown): Promise<string | Buffer> => {
-  const options = optionsOf(given)
+  const options = copiedOptions(given)
   const encoding = encodingOf(options)
   const signal = signalOf(options.signal)
   checkAborted(signal)
@@ -193,7 +179,7 @@ const isIterable = (data: unknown): data is AsyncIterable<unknown> | Iterable<un
 
 /** Write all of `data`, from the file's own offset on; pieces of an iterable one after the other. */
 export const handleWriteFile = async (v: View, fd: number, data: unknown, given: unknown): Promise<void> => {
-  const options = optionsOf(given)
+  const options = copiedOptions(given)
   const encoding = (encodingOf(options) ?? 'utf8') as BufferEncoding
   checkBoolean(options.flush ?? false, 'options.flush')
   const signal = signalOf(options.signal)

@@ -2,8 +2,9 @@
 
 import { S_IFDIR, S_IFMT } from '../namei.js'
 import { Failed } from '../verdict.js'
+import { ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { fsError } from './errors.js'
-import { ask, driveAsync, drivePromise, driveSync, ending, type Method, type Steps, tryAsk } from './method.js'
+import type { Method } from './method.js'
 import { callbackOf, checkBoolean, modeOf, pathOf, shownPath } from './validate.js'
 
 interface Wanted {

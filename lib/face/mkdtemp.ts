@@ -1,9 +1,10 @@
 /** mkdtemp: a prefix and six characters, tried until one is free. */
 import { randomBytes } from 'node:crypto'
 import { Failed } from '../verdict.js'
+import { driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { fsError } from './errors.js'
-import { driveAsync, drivePromise, driveSync, ending, type Method, type Steps, tryAsk } from './method.js'
-import { encodeName } from './singles.js'
+import { encodeName } from './fields.js'
+import type { Method } from './method.js'
 import { callbackOf, givenPath, optionsOf, pathOf, shownPath } from './validate.js'
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'

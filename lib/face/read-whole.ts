@@ -7,7 +7,7 @@ import { Failed } from '../verdict.js'
 import { abortError } from './codes.js'
 import { finished, giveScratch, Rest, SCRATCH, sizeOf, takeScratch } from './contents.js'
 import { aggregate, fsError } from './errors.js'
-import { isCreate } from './singles.js'
+import { isCreate } from './fields.js'
 import { contextOf, type View } from './view.js'
 
 export const openOp = (flags: number): 'open' | 'create' => (isCreate(flags) ? 'create' : 'open')

@@ -3,10 +3,11 @@ import { type Dirent, Dirent as NodeDirent } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Entry, Op } from '../op.js'
 import { Failed } from '../verdict.js'
-import { ask, driveAsync, drivePromise, driveSync, ending, type Method, type Steps, tryAsk } from './method.js'
+import { ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
+import { encodeName } from './fields.js'
+import type { Method } from './method.js'
 import { DIRENT, S_IFDIR, S_IFMT } from './modes.js'
 import { performSync } from './perform.js'
-import { encodeName } from './singles.js'
 import { callbackOf, checkBoolean, givenPath, type Options, optionsOf, pathOf, shownPath } from './validate.js'
 
 const { UV_DIRENT_DIR, UV_DIRENT_LINK, UV_DIRENT_UNKNOWN } = DIRENT

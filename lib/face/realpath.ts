@@ -3,10 +3,11 @@ import { resolve } from 'node:path'
 import type { Op } from '../op.js'
 import { decodePath } from '../path-bytes.js'
 import { Failed } from '../verdict.js'
+import { ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { fsError } from './errors.js'
-import { ask, driveAsync, drivePromise, driveSync, ending, type Fn, type Method, type Steps, tryAsk } from './method.js'
+import { encodeName } from './fields.js'
+import type { Fn, Method } from './method.js'
 import { MAX_LINKS, PATH_MAX, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK } from './modes.js'
-import { encodeName } from './singles.js'
 import { callbackOf, optionsOf, pathOf, shownPath } from './validate.js'
 
 /** Node's walk: a failure is lstat's, of the component that failed; a loop is stat's. */

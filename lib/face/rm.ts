@@ -1,21 +1,12 @@
 /** rm and rmdir: one entry, or all that is beneath it, with Node's retries. */
 import type { Op, Request } from '../op.js'
 import { Failed } from '../verdict.js'
+import { invalidArgType } from './codes.js'
+import { Ask, ask, driveAsync, drivePromise, driveSync, ending, Pause, type Steps, tryAsk } from './compound.js'
 import { fsError, systemError } from './errors.js'
-import {
-  Ask,
-  ask,
-  driveAsync,
-  drivePromise,
-  driveSync,
-  ending,
-  type Method,
-  Pause,
-  type Steps,
-  tryAsk,
-} from './method.js'
+import type { Method } from './method.js'
 import { S_IFDIR, S_IFMT } from './modes.js'
-import { callbackOf, checkBoolean, givenPath, integerOf, invalidArgType, pathOf, shownPath } from './validate.js'
+import { callbackOf, checkBoolean, givenPath, integerOf, pathOf, shownPath } from './validate.js'
 
 const MAX_INT32 = 2147483647
 const MAX_UINT32 = 4294967295

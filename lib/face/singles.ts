@@ -1,24 +1,31 @@
 /** The methods of node:fs that are one request each. */
-import { constants } from 'node:fs'
+import { originalFs } from '../lower/original-fs.js'
 import type { Request, StatFs, Stats } from '../op.js'
-import { encodePath } from '../path-bytes.js'
 import { toBigIntStats } from '../stats.js'
+import { encodeName, encodingOf, isCreate, onEither, onFile } from './fields.js'
 import { type Method, single } from './method.js'
 import {
   bindingModeOf,
   checkSymlinkType,
-  fdOf,
   flagsOf,
   givenPath,
   idOf,
   integerOf,
-  invalidArgValue,
   modeOf,
   optionsOf,
   pathOf,
   timeOf,
 } from './validate.js'
-import type { View } from './view.js'
+
+/** What Node's Errors call readlink's path: it changed between versions. */
+const READLINK_PATH = ((): string => {
+  try {
+    originalFs.readlinkSync(undefined as never)
+  } catch (error) {
+    if ((error as Error).message.includes('"oldPath"')) return 'oldPath'
+  }
+  return 'path'
+})()
 
 interface StatOptions {
   readonly bigint?: boolean
@@ -47,17 +54,6 @@ const stat = (syscall: 'stat' | 'lstat'): Method =>
     mends: (failed, _path, options) =>
       failed.errno === 'ENOENT' && (options as StatOptions | undefined)?.throwIfNoEntry === false,
   })
-
-/** A request's fields for an open file. */
-export const onFile = (v: View, fd: unknown) => {
-  const number = fdOf(fd)
-  return { fd: number, file: v.x.files.get(number) }
-}
-/** The same for requests that may be on a path or on an open file. */
-export const onEither = (v: View, fd: unknown) => {
-  const { fd: number, file } = onFile(v, fd)
-  return { path: file?.path ?? '', follow: true, fd: number, file }
-}
 
 const chmod = (syscall: string, follow: boolean): Method =>
   single({
@@ -103,33 +99,12 @@ const fsync = (datasync: boolean): Method =>
     onFdOnly,
   )
 
-/** `encoding` of an option argument: a string, or an object's field. */
-export const encodingOf = (options: unknown): string | undefined => {
-  const encoding =
-    typeof options === 'string' ? options : (options as { encoding?: unknown } | null | undefined)?.encoding
-  if (!encoding) return undefined
-  if (encoding !== 'buffer' && !Buffer.isEncoding(encoding as string)) {
-    throw invalidArgValue('encoding', encoding, 'is invalid encoding')
-  }
-  return encoding as string
-}
-/** A name or path as the caller wants it: a string, its bytes, or its bytes in an encoding. */
-export const encodeName = (name: string, encoding: unknown): string | Buffer => {
-  if (!encoding || encoding === 'utf8' || encoding === 'utf-8') {
-    return name.isWellFormed() ? name : Buffer.from(encodePath(name) as Buffer).toString()
-  }
-  const bytes = Buffer.from(encodePath(name))
-  return encoding === 'buffer' ? bytes : bytes.toString(encoding as BufferEncoding)
-}
-
 const statfsValue = (reply: StatFs, options: unknown): unknown => {
   if (!wantsBigint(options)) return reply
   const out = Object.create(Object.getPrototypeOf(reply)) as Record<string, unknown>
   for (const [key, value] of Object.entries(reply)) out[key] = BigInt(value as number)
   return out
 }
-
-export const isCreate = (flags: number): boolean => (flags & constants.O_CREAT) !== 0
 
 const ids = (uid: unknown, gid: unknown) => ({ uid: idOf(uid, 'uid'), gid: idOf(gid, 'gid') })
 const times = (atime: unknown, mtime: unknown) => ({ atime: timeOf(atime, 'atime'), mtime: timeOf(mtime, 'mtime') })
@@ -231,7 +206,7 @@ export const singles = {
     optional: 1,
     parse: (_v, path, options) => {
       optionsOf(options)
-      return { path: pathOf(path, 'oldPath') }
+      return { path: pathOf(path, READLINK_PATH) }
     },
     value: (target, _req, _path, options) => encodeName(target, encodingOf(options)),
   }),

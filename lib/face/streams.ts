@@ -6,8 +6,9 @@
  */
 import type * as NodeFs from 'node:fs'
 import { originalFs } from '../lower/original-fs.js'
-import { notImplemented, optionsOf } from './codes.js'
+import { notImplemented } from './codes.js'
 import { FileHandle, letGo, retain, type StreamMakers } from './file-handle.js'
+import { copiedOptions } from './validate.js'
 import type { View } from './view.js'
 
 type StreamFunction = new (path: unknown, options?: unknown) => NodeJS.EventEmitter & { close(): void }
@@ -32,7 +33,7 @@ export const streamsOf = (v: View): StreamMakers => {
 const over = (v: View, Original: StreamFunction): StreamFunction => {
   function Stream(this: object, path: unknown, given: unknown): object {
     if (!(this instanceof Stream)) return new (Stream as unknown as StreamFunction)(path, given)
-    const options = optionsOf(given)
+    const options = copiedOptions(given)
     const handle = options.fd instanceof FileHandle ? options.fd : undefined
     if (handle !== undefined) {
       if (options.fs) throw notImplemented('FileHandle with fs')

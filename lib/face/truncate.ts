@@ -2,8 +2,9 @@
 import { constants } from 'node:fs'
 import type { Op } from '../op.js'
 import { Failed } from '../verdict.js'
+import { ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { aggregate } from './errors.js'
-import { ask, driveAsync, drivePromise, driveSync, ending, type Fn, type Method, type Steps, tryAsk } from './method.js'
+import type { Fn, Method } from './method.js'
 import { callbackOf, integerOf, pathOf, shownPath } from './validate.js'
 import type { View } from './view.js'
 

@@ -1,68 +1,9 @@
 /** Argument checks with Node's own errors, and arguments turned into what requests carry. */
 import { constants } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { inspect, types } from 'node:util'
+import { types } from 'node:util'
 import { decodePath } from '../path-bytes.js'
-
-type NodeError = Error & { code: string }
-
-const coded = <E extends Error>(error: E, code: string): E & NodeError => {
-  // As Node's own: `code` own and enumerable, and in the stack's first line.
-  const out = error as E & NodeError
-  out.code = code
-  out.stack = out.stack?.replace(`${error.name}: `, `${error.name} [${code}]: `) ?? ''
-  return out
-}
-
-/** How Node's messages describe a value of a wrong type. */
-export const specificType = (value: unknown): string => {
-  if (value === null || value === undefined) return String(value)
-  switch (typeof value) {
-    case 'function':
-      return `function ${value.name}`
-    case 'object':
-      if (value.constructor && 'name' in value.constructor) return `an instance of ${value.constructor.name}`
-      return inspect(value, { depth: -1 })
-    case 'string': {
-      const shown = value.length > 28 ? `${value.slice(0, 25)}...` : value
-      return shown.includes("'") ? `type string (${JSON.stringify(shown)})` : `type string ('${shown}')`
-    }
-    case 'number':
-      return `type number (${Object.is(value, -0) ? '-0' : value})`
-    case 'bigint':
-      return `type bigint (${value}n)`
-    default:
-      return `type ${typeof value} (${String(value)})`
-  }
-}
-const received = (value: unknown): string => ` Received ${specificType(value)}`
-
-/** `expected` is Node's wording after the name: `'of type string'`. */
-export const invalidArgType = (name: string, expected: string, value: unknown): NodeError => {
-  const what = name.endsWith(' argument')
-    ? `The ${name}`
-    : `The "${name}" ${name.includes('.') ? 'property' : 'argument'}`
-  return coded(new TypeError(`${what} must be ${expected}.${received(value)}`), 'ERR_INVALID_ARG_TYPE')
-}
-export const invalidArgValue = (name: string, value: unknown, reason = 'is invalid'): NodeError => {
-  let shown = inspect(value)
-  if (shown.length > 128) shown = `${shown.slice(0, 128)}...`
-  const kind = name.includes('.') ? 'property' : 'argument'
-  return coded(new TypeError(`The ${kind} '${name}' ${reason}. Received ${shown}`), 'ERR_INVALID_ARG_VALUE')
-}
-export const outOfRange = (name: string, range: string, value: unknown): NodeError => {
-  const shown =
-    typeof value === 'number' && Number.isInteger(value) && Math.abs(value) > 2 ** 32
-      ? grouped(String(value))
-      : typeof value === 'bigint'
-        ? `${value > 2n ** 32n || value < -(2n ** 32n) ? grouped(String(value)) : String(value)}n`
-        : inspect(value)
-  return coded(
-    new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${shown}`),
-    'ERR_OUT_OF_RANGE',
-  )
-}
-const grouped = (digits: string): string => digits.replace(/\B(?=(\d{3})+$)/g, '_')
+import { invalidArgType, invalidArgValue, nodeError, outOfRange } from './codes.js'
 
 /** A callback, or Node's complaint. */
 export const callbackOf = (cb: unknown, name = 'cb'): ((...args: unknown[]) => void) => {
@@ -192,12 +133,12 @@ export const idOf = (id: unknown, name: string): number => integerOf(id, name, -
 export const bindingModeOf = (mode: unknown, max: number): number => {
   if (mode === undefined || mode === null) return 0
   if (typeof mode !== 'number') {
-    throw coded(new TypeError('mode must be int32 or null/undefined'), 'ERR_INVALID_ARG_TYPE')
+    throw nodeError('ERR_INVALID_ARG_TYPE', 'mode must be int32 or null/undefined', TypeError)
   }
-  if (!Number.isFinite(mode)) throw coded(new RangeError('mode is out of range'), 'ERR_OUT_OF_RANGE')
+  if (!Number.isFinite(mode)) throw nodeError('ERR_OUT_OF_RANGE', 'mode is out of range', RangeError)
   const whole = Math.trunc(mode)
   if (whole < 0 || whole > max) {
-    throw coded(new RangeError(`mode is out of range: >= 0 && <= ${max}`), 'ERR_OUT_OF_RANGE')
+    throw nodeError('ERR_OUT_OF_RANGE', `mode is out of range: >= 0 && <= ${max}`, RangeError)
   }
   return whole
 }
@@ -206,9 +147,9 @@ const SYMLINK_TYPES = new Set(['dir', 'file', 'junction'])
 /** symlink's type: of no use here, but checked. */
 export const checkSymlinkType = (type: unknown): void => {
   if (typeof type !== 'string' || SYMLINK_TYPES.has(type)) return
-  throw coded(
-    new Error(`Symlink type must be one of "dir", "file", or "junction". Received "${type}"`),
+  throw nodeError(
     'ERR_FS_INVALID_SYMLINK_TYPE',
+    `Symlink type must be one of "dir", "file", or "junction". Received "${type}"`,
   )
 }
 
@@ -223,9 +164,7 @@ export const optionsOf = (options: unknown, defaults: Options = NO_OPTIONS): Opt
   if (encoding && encoding !== 'buffer' && !Buffer.isEncoding(encoding as string)) {
     throw invalidArgValue('encoding', encoding, 'is invalid encoding')
   }
-  if (signal !== undefined && (signal === null || typeof signal !== 'object' || !('aborted' in signal))) {
-    throw invalidArgType('options.signal', 'an instance of AbortSignal', signal)
-  }
+  signalOf(signal)
   return given
 }
 /** The options that methods of node:fs take; each field is checked where it is used. */
@@ -251,3 +190,31 @@ export const isView = (value: unknown): value is NodeJS.ArrayBufferView => Array
 /** Bytes of any view, not copied. */
 export const bytesOf = (view: NodeJS.ArrayBufferView): Buffer =>
   Buffer.from(view.buffer, view.byteOffset, view.byteLength)
+
+/** `options.signal`, or Node's complaint. */
+export const signalOf = (signal: unknown): AbortSignal | undefined => {
+  if (signal === undefined) return undefined
+  if (signal === null || typeof signal !== 'object' || !('aborted' in signal)) {
+    throw invalidArgType('options.signal', 'an instance of AbortSignal', signal)
+  }
+  return signal as AbortSignal
+}
+
+/** @throws ERR_INVALID_ARG_TYPE unless it is an object that is no array and no function */
+export const objectOf = (value: unknown, name: string): object => {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw invalidArgType(name, 'of type object', value)
+  }
+  return value
+}
+
+/** As `optionsOf`, unchecked, and always an object of the caller's own. */
+export const copiedOptions = (options: unknown): Record<string, unknown> => {
+  if (options === null || options === undefined || typeof options === 'function') return {}
+  if (typeof options === 'string') return { encoding: options }
+  if (typeof options !== 'object') throw invalidArgType('options', 'one of type string or object', options)
+  const copy: Record<string, unknown> = {}
+  // As Node's copyObject: inherited fields count.
+  for (const key in options) copy[key] = (options as Record<string, unknown>)[key]
+  return copy
+}

@@ -3,11 +3,20 @@ import { EventEmitter } from 'node:events'
 import { runSync } from '../driver/sync.js'
 import type { WatchHandle } from '../op.js'
 import { Failed } from '../verdict.js'
-import { abortError, checkAborted, objectOf, optionsOf, signalOf } from './codes.js'
+import { abortError, checkAborted, invalidArgValue } from './codes.js'
 import { fsError } from './errors.js'
+import { encodeName, encodingOf } from './fields.js'
 import type { Method } from './method.js'
-import { encodeName, encodingOf } from './singles.js'
-import { callbackOf, checkBoolean, integerOf, invalidArgValue, pathOf, shownPath } from './validate.js'
+import {
+  callbackOf,
+  checkBoolean,
+  copiedOptions,
+  integerOf,
+  objectOf,
+  pathOf,
+  shownPath,
+  signalOf,
+} from './validate.js'
 import { contextOf, type View } from './view.js'
 
 type Sink = (error: NodeJS.ErrnoException | null, eventType: string, filename: string | Buffer | null) => void
@@ -91,7 +100,7 @@ const MAX_QUEUE = 2048
 
 async function* watchPromise(v: View, path: unknown, given: unknown = {}) {
   pathOf(path)
-  const options = optionsOf(objectOf(given, 'options'))
+  const options = copiedOptions(objectOf(given, 'options'))
   const { persistent = true, recursive = false, maxQueue = MAX_QUEUE, overflow = 'ignore' } = options
   const settings = {
     persistent: checkBoolean(persistent, 'options.persistent'),
@@ -138,7 +147,7 @@ export const watch: Method = {
   ops: ['watch'],
   callback: (v) => (path: unknown, given?: unknown, listenerGiven?: unknown) => {
     const listener = typeof given === 'function' ? given : listenerGiven
-    const options = optionsOf(given)
+    const options = copiedOptions(given)
     const encoding = encodingOf(options)
     const signal = signalOf(options.signal)
     const persistent = options.persistent === undefined ? true : Boolean(options.persistent)

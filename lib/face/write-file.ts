@@ -1,11 +1,12 @@
 /** writeFile and appendFile: create, writes, fsync where wanted, release. */
 import type { Op } from '../op.js'
 import { Failed } from '../verdict.js'
-import { abortError, checkAborted } from './codes.js'
+import { abortError, checkAborted, invalidArgType } from './codes.js'
+import { ask, driveAsync, ending, type Steps, tryAsk } from './compound.js'
 import { aggregate, fsError } from './errors.js'
 import { FileHandle } from './file-handle.js'
 import { handleSync, handleWriteFile } from './handle-io.js'
-import { ask, driveAsync, ending, type Method, type Steps, tryAsk } from './method.js'
+import type { Method } from './method.js'
 import { performSync } from './perform.js'
 import { isDescriptor, withOpen } from './read-file.js'
 import { openOp } from './read-whole.js'
@@ -15,7 +16,6 @@ import {
   checkBoolean,
   fdOf,
   flagsOf,
-  invalidArgType,
   isView,
   modeOf,
   type Options,

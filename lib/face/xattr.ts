@@ -1,10 +1,12 @@
 /** Extended attributes, which node:fs lacks: getxattr and its kin, with values as Buffers. */
 import type { PathLike } from 'node:fs'
 import type { OnEither, Request } from '../op.js'
-import { ending, type Method, request } from './method.js'
+import { invalidArgType, invalidArgValue } from './codes.js'
+import { ending } from './compound.js'
+import { onFile } from './fields.js'
+import { type Method, request } from './method.js'
 import { perform, performSync } from './perform.js'
-import { onFile } from './singles.js'
-import { callbackOf, integerOf, invalidArgType, invalidArgValue, pathOf, shownPath } from './validate.js'
+import { callbackOf, integerOf, pathOf, shownPath } from './validate.js'
 import type { View } from './view.js'
 
 type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void

@@ -1,0 +1,247 @@
+/** Random steps: every method of node:fs, its calling conventions, odd paths, odd flags. */
+import { constants } from 'node:fs'
+import fc from 'fast-check'
+import { type BytesTerm, literal, type PathTerm, type SlotTerm, type SpaceTerm, type Term } from './terms.js'
+
+export const CONVENTIONS = ['sync', 'callback', 'promise'] as const
+export type Convention = (typeof CONVENTIONS)[number]
+
+/** One call. */
+export interface Step {
+  readonly method: string
+  readonly convention: Convention
+  readonly args: readonly Term[]
+  /** It opens a file (its result gets a place), or it is done on one. */
+  readonly slot?: 'opens' | 'closes' | 'uses'
+}
+/** Several at once, each in a directory of its own, so that their order does not matter. */
+export interface Batch {
+  readonly together: readonly Step[]
+}
+export type Move = Step | Batch
+
+const LONG = 'n'.repeat(256)
+const plainNames = ['a', 'b', 'd', 'e', 'd/a', 'd/b', 'd/e', 'd/e/a', 'l', 'k'] as const
+const oddNames = [
+  '',
+  'a/',
+  'd/',
+  'l/',
+  'k/',
+  'd/.',
+  'd/..',
+  'd//a',
+  './a',
+  'd/../a',
+  'l/a',
+  'l/../b',
+  'k/a',
+  'a/x',
+].concat(['d/e/../../b', 'no/x', 'no/', LONG, `d/${LONG}`, 'é'])
+const name = fc.oneof(
+  { weight: 5, arbitrary: fc.constantFrom<string>(...plainNames) },
+  { weight: 2, arbitrary: fc.constantFrom<string>(...oddNames) },
+)
+const asPath = (names: fc.Arbitrary<string>): fc.Arbitrary<PathTerm> =>
+  fc.record({
+    path: names,
+    as: fc.oneof(
+      { weight: 8, arbitrary: fc.constant('string' as const) },
+      { weight: 1, arbitrary: fc.constantFrom('buffer' as const, 'url' as const) },
+    ),
+  })
+const path = asPath(name)
+const stringPath = name.map((each): PathTerm => ({ path: each, as: 'string' }))
+const plainPath = asPath(fc.constantFrom<string>(...plainNames))
+/** Never a link: Node's own mkdir -p does not end on one that leads nowhere. */
+const freshPath = asPath(fc.constantFrom('m', 'm/n', 'm/n/o', 'm/p/', 'm/a/../q'))
+const slot: fc.Arbitrary<SlotTerm> = fc.nat({ max: 3 }).map((k) => ({ slot: k }))
+const text = fc.constantFrom('', 'x', 'hello', 'é', 'z'.repeat(70_000))
+const bytes: fc.Arbitrary<BytesTerm> = text.map((each) => ({ bytes: each }))
+const data: fc.Arbitrary<Term> = fc.oneof(bytes, text.map(literal))
+const space: fc.Arbitrary<SpaceTerm> = fc.constantFrom(1, 4, 100).map((size) => ({ space: [size] }))
+const lit = (...values: unknown[]): fc.Arbitrary<Term> => fc.constantFrom(...values).map(literal)
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDWR, O_TRUNC, O_WRONLY, O_APPEND } = constants
+const flags = lit('r', 'r+', 'w', 'w+', 'wx', 'a', 'a+', 'ax', 'rs+', 'odd', undefined, null).chain((named) =>
+  fc.oneof(
+    { weight: 4, arbitrary: fc.constant(named) },
+    {
+      weight: 1,
+      arbitrary: lit(
+        O_DIRECTORY,
+        O_NOFOLLOW,
+        O_RDWR | O_CREAT | O_EXCL,
+        O_WRONLY | O_TRUNC,
+        O_RDWR | O_APPEND | O_CREAT,
+        O_TRUNC,
+        O_CREAT | O_DIRECTORY,
+      ),
+    },
+  ),
+)
+const flagNames = fc.constantFrom('r', 'r+', 'w', 'wx', 'a', 'a+', 'ax', undefined)
+const mode = lit(0o644, 0o600, 0o755, 0o444, '0600', 0o7777, 'odd', -1)
+const position = lit(null, undefined, 0, 2, 100, -1, 1.5)
+const length = lit(undefined, null, 0, 3, 100, 80_000, -1)
+const encodings = fc.constantFrom('utf8', 'latin1', 'hex', 'base64', undefined)
+const readOptions = fc.oneof(
+  lit(undefined, 'utf8', 'hex', 'odd'),
+  fc.record({ encoding: encodings, flag: flagNames }, { requiredKeys: [] }).map(literal),
+)
+const writeOptions = fc.oneof(
+  lit(undefined, 'latin1'),
+  fc
+    .record(
+      { encoding: encodings, flag: flagNames, mode: fc.constantFrom(0o600, 0o666), flush: fc.boolean() },
+      { requiredKeys: [] },
+    )
+    .map(literal),
+)
+const bool = fc.boolean()
+const record = (fields: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<Term> =>
+  fc.record(fields, { requiredKeys: [] }).map(literal)
+
+const make = (
+  method: string,
+  args: readonly fc.Arbitrary<Term>[],
+  extra: { slot?: Step['slot']; only?: readonly Convention[] } = {},
+): fc.Arbitrary<Step> =>
+  fc.record({ convention: fc.constantFrom(...(extra.only ?? CONVENTIONS)), args: fc.tuple(...args) }).map((step) => ({
+    method,
+    ...step,
+    ...(extra.slot === undefined ? {} : { slot: extra.slot }),
+  }))
+
+const LATER = ['callback', 'promise'] as const
+const seconds = lit(0, 1.5, 100, 2 ** 31, '7', -1)
+const id = lit(0, 1, 1000, -1, 1.5)
+
+/** By weight: what makes things comes often, so that there is something to look at. */
+const onPaths: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
+  [4, make('writeFile', [path, data, writeOptions])],
+  [2, make('appendFile', [path, data, writeOptions])],
+  [4, make('mkdir', [path, fc.oneof(lit(undefined, 0o700, { recursive: false }), mode)])],
+  [1, make('mkdir', [freshPath, lit({ recursive: true }, { recursive: true, mode: 0o700 })])],
+  [3, make('symlink', [lit('a', 'd', 'd/e', 'l', 'k', 'nowhere', '../a', './d/', ''), plainPath])],
+  [2, make('symlink', [path, plainPath])],
+  [2, make('link', [path, path])],
+  [3, make('rename', [path, path])],
+  [2, make('unlink', [path])],
+  [1, make('rmdir', [path, lit(undefined, {})])],
+  [1, make('rm', [plainPath, record({ recursive: bool, force: bool })])],
+  [3, make('readFile', [path, readOptions])],
+  [2, make('stat', [path, lit(undefined, { bigint: true }, { throwIfNoEntry: false })])],
+  [2, make('lstat', [path, lit(undefined, { bigint: true }, { throwIfNoEntry: false })])],
+  [1, make('access', [path, lit(undefined, 0, 4, 2, 1, 7)])],
+  [1, make('exists', [path], { only: ['sync', 'callback'] })],
+  [1, make('readlink', [path, lit(undefined, 'buffer', 'hex')])],
+  [1, make('realpath', [path, lit(undefined, 'buffer')])],
+  [1, make('realpath.native', [path, lit(undefined, 'buffer')], { only: ['sync', 'callback'] })],
+  [2, make('readdir', [path, record({ withFileTypes: bool, encoding: encodings })])],
+  // By callback, Node 20 lists a whole tree at once, and throws; it refuses bytes.
+  [
+    1,
+    make('readdir', [stringPath, record({ withFileTypes: bool, recursive: bool, encoding: encodings })], {
+      only: ['sync', 'promise'],
+    }),
+  ],
+  [1, make('opendir', [path, lit(undefined, { bufferSize: 1 })])],
+  [1, make('opendir', [path, lit({ bufferSize: 0 })], { only: ['sync'] })],
+  [1, make('copyFile', [path, path, lit(undefined, 0, 1, 2, 8)])],
+  [
+    1,
+    make('cp', [
+      stringPath,
+      stringPath,
+      record({ recursive: bool, force: bool, dereference: bool, errorOnExist: bool }),
+    ]),
+  ],
+  [1, make('truncate', [path, length])],
+  [1, make('chmod', [path, mode])],
+  [1, make('chown', [path, id, id])],
+  [1, make('lchown', [path, id, id])],
+  [1, make('utimes', [path, seconds, seconds])],
+  [1, make('lutimes', [path, seconds, seconds])],
+  [
+    1,
+    make(
+      'createReadStream',
+      [
+        path,
+        record({ start: fc.nat(3), end: fc.nat(9), highWaterMark: fc.nat(5).map((n) => n + 1), flags: flagNames }),
+      ],
+      { only: LATER },
+    ),
+  ],
+  [
+    1,
+    make('createWriteStream', [path, record({ start: fc.nat(3), flags: flagNames, flush: bool }), data], {
+      only: LATER,
+    }),
+  ],
+]
+/** By callback, Node 20 loses what readFile of a descriptor fails with. */
+const onFiles: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
+  [3, make('close', [slot], { slot: 'closes' })],
+  [3, make('read', [slot, space, lit(0, 1, undefined), length, position], { slot: 'uses' })],
+  [
+    1,
+    make('read', [slot, space, record({ offset: fc.nat(3), length: fc.nat(5), position: fc.nat(3) })], {
+      slot: 'uses',
+    }),
+  ],
+  [3, make('write', [slot, bytes, lit(0, undefined, 1), length, position], { slot: 'uses' })],
+  [2, make('write', [slot, text.map(literal), position, lit(undefined, 'utf8', 'hex', 'latin1')], { slot: 'uses' })],
+  [
+    1,
+    make('readv', [slot, fc.constantFrom<SpaceTerm>({ space: [2, 0, 3] }, { space: [1, 100] }), position], {
+      slot: 'uses',
+    }),
+  ],
+  [
+    1,
+    make('writev', [slot, fc.array(bytes, { minLength: 0, maxLength: 3 }).map((list) => ({ list })), position], {
+      slot: 'uses',
+    }),
+  ],
+  [2, make('fstat', [slot, lit(undefined, { bigint: true })], { slot: 'uses' })],
+  [1, make('ftruncate', [slot, length], { slot: 'uses' })],
+  [1, make('fchmod', [slot, mode], { slot: 'uses' })],
+  [1, make('fchown', [slot, id, id], { slot: 'uses' })],
+  [1, make('futimes', [slot, seconds, seconds], { slot: 'uses' })],
+  [1, make('fsync', [slot], { slot: 'uses' })],
+  [1, make('fdatasync', [slot], { slot: 'uses' })],
+  [2, make('readFile', [slot, readOptions], { slot: 'uses', only: ['sync', 'promise'] })],
+  [1, make('writeFile', [slot, data, writeOptions], { slot: 'uses' })],
+  [1, make('appendFile', [slot, data, writeOptions], { slot: 'uses' })],
+]
+const opening = make('open', [path, flags, lit(undefined, 0o600, 'odd')], { slot: 'opens' })
+const weighed = (all: readonly (readonly [number, fc.Arbitrary<Step>])[]) =>
+  fc.oneof(...all.map(([weight, arbitrary]) => ({ weight, arbitrary })))
+
+const alone = weighed(onPaths)
+const together: fc.Arbitrary<Batch> = fc
+  .array(
+    alone.filter(({ convention, method }) => convention !== 'sync' && method !== 'cp'),
+    { minLength: 2, maxLength: 4 },
+  )
+  .map((steps) => ({ together: steps.map((step, k) => apart(step, `c${k}`)) }))
+
+/** The same step within a directory that no other one of its batch uses. */
+const apart = (step: Step, dir: string): Step => ({
+  ...step,
+  args: step.args.map((term) => ('path' in term && term.path !== '' ? { ...term, path: `${dir}/${term.path}` } : term)),
+})
+
+export const moves: fc.Arbitrary<Move[]> = fc.array(
+  fc.oneof(
+    { weight: 12, arbitrary: alone },
+    { weight: 5, arbitrary: opening },
+    { weight: 8, arbitrary: weighed(onFiles) },
+    { weight: 1, arbitrary: together },
+  ),
+  { minLength: 1, maxLength: 14, size: 'max' },
+)
+/** Directories that are there from the start. */
+export const SETTING = ['d', 'd/e', 'c0/d', 'c1/d', 'c2/d', 'c3/d'] as const
