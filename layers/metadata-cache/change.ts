@@ -1,6 +1,6 @@
 /** A change on its way: what it may alter is forgotten before it goes down and again after its reply. */
 import type { DCache } from './dcache.js'
-import type { Inode, Name } from './entries.js'
+import type { Inode, Name, Tracked } from './entries.js'
 
 /** What a request may change. */
 export interface Scope {
@@ -16,11 +16,13 @@ export interface Scope {
   readonly links?: boolean
 }
 
+const NO_NAMES: readonly Name[] = []
+
 export class Change {
   readonly #names: readonly Name[]
   readonly #of: readonly Name[]
-  readonly #inodes = new Set<Inode>()
-  readonly #dirs = new Set<Inode>()
+  readonly #inodes: Inode[] = []
+  readonly #dirs: Inode[] = []
   readonly #space: boolean
   readonly #links: boolean
   readonly #everything: boolean
@@ -33,52 +35,40 @@ export class Change {
     scope: Scope | undefined,
   ) {
     this.#everything = scope === undefined
-    this.#names = scope?.names ?? []
-    this.#of = scope?.of ?? []
-    for (const { dir, inode } of this.#names) {
-      if (dir !== cache.noDir) this.#dirs.add(dir)
-      if (inode !== undefined) this.#inodes.add(inode)
-    }
-    for (const inode of scope?.inodes ?? []) if (inode !== undefined) this.#inodes.add(inode)
+    this.#names = scope?.names ?? NO_NAMES
+    this.#of = scope?.of ?? NO_NAMES
     this.#space = scope?.space === true
     this.#links = scope?.links === true
+    for (const { dir, inode } of this.#names) {
+      if (dir !== cache.noDir && !this.#dirs.includes(dir)) this.#dirs.push(dir)
+      this.#touch(inode)
+    }
+    if (scope?.inodes !== undefined) for (const inode of scope.inodes) this.#touch(inode)
     this.#stamp = ++cache.stamp
     this.#mark(1)
+  }
+  #touch(inode: Inode | undefined): void {
+    if (inode !== undefined && !this.#inodes.includes(inode)) this.#inodes.push(inode)
   }
 
   #mark(by: 1 | -1): void {
     const { cache } = this
     const at = cache.stamp
-    for (const name of this.#names) {
-      name.busy += by
-      name.changed = at
-    }
-    for (const name of this.#of) {
-      name.busy += by
-      name.changed = at
-    }
+    for (const name of this.#names) note(name, by, at)
+    for (const name of this.#of) note(name, by, at)
     for (const dir of this.#dirs) {
-      dir.busy += by
-      dir.changed = at
+      note(dir, by, at)
       cache.forgetAttrs(dir)
       cache.forgetListing(dir)
     }
     for (const inode of this.#inodes) {
-      inode.busy += by
-      inode.changed = at
+      note(inode, by, at)
       cache.forgetInode(inode)
     }
-    if (this.#space) {
-      cache.space.busy += by
-      cache.space.changed = at
-    }
-    if (this.#links) {
-      cache.links.busy += by
-      cache.links.changed = at
-    }
+    if (this.#space) note(cache.space, by, at)
+    if (this.#links) note(cache.links, by, at)
     if (this.#everything) {
-      cache.all.busy += by
-      cache.all.changed = at
+      note(cache.all, by, at)
       if (!cache.isEmpty) cache.clear()
     }
   }
@@ -91,11 +81,15 @@ export class Change {
     if (this.#ended) return false
     this.#ended = true
     const { cache } = this
-    const alone = !this.#everything && this.#names.every((name) => name.changed === this.#stamp && name.busy === 1)
-    const held =
-      this.#names.every((name) => cache.holds(name)) &&
-      this.#of.every((name) => cache.holds(name)) &&
-      [...this.#dirs, ...this.#inodes].every((inode) => inode.held)
+    let alone = !this.#everything
+    let held = true
+    for (const name of this.#names) {
+      if (name.changed !== this.#stamp || name.busy !== 1) alone = false
+      if (!cache.holds(name)) held = false
+    }
+    for (const name of this.#of) if (!cache.holds(name)) held = false
+    for (const dir of this.#dirs) if (!dir.held) held = false
+    for (const inode of this.#inodes) if (!inode.held) held = false
     cache.stamp++
     this.#mark(-1)
     for (const name of this.#names) name.until = 0
@@ -105,4 +99,9 @@ export class Change {
     if (!held) cache.clear()
     return alone && held
   }
+}
+
+const note = (it: Tracked, by: 1 | -1, at: number): void => {
+  it.busy += by
+  it.changed = at
 }

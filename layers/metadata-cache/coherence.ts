@@ -3,6 +3,7 @@ import {
   AROUND,
   type Around,
   attempt,
+  Call,
   type Context,
   type Dentry,
   type Extension,
@@ -20,14 +21,18 @@ import {
   S_IFDIR,
   S_IFLNK,
 } from '../../lib/layer.js'
+import { type Asking, RAW, type Want } from './asking.js'
 import { Change, type Scope } from './change.js'
 import { type Inode, type Name, NEGATIVE, POSITIVE, typeOf } from './entries.js'
 import type { Cache } from './state.js'
-import { type Asking, RAW, type Want } from './walk.js'
 
 const S_IFREG = 0o100000
 export const coherence = (c: Cache): ExtensionMap => {
   const { cache, walker, files } = c
+
+  /** As far as it is known at once; see `locate`. */
+  const near = (path: string, dentry: Dentry | undefined, follow: boolean, want: Want): Name | undefined =>
+    cache.stableInodes ? walker.near(path, dentry, follow, want) : undefined
 
   /** The dentry that a request is about; undefined where that cannot be told. */
   function* locate(
@@ -38,10 +43,10 @@ export const coherence = (c: Cache): ExtensionMap => {
     cx: Context,
   ): Asking<Name | undefined> {
     if (cache.isEmpty || !cache.stableInodes) return undefined
-    const known = walker.known(path, dentry, follow)
-    if (known !== undefined && (want !== 'inode' || !known.exists || known.inode !== undefined)) return known.name
+    const known = walker.near(path, dentry, follow, want)
+    if (known !== undefined) return known
     if (c.isForeign(cx)) return undefined
-    const r = yield* walker.walk(path, follow, want, false, dentry !== undefined)
+    const r = yield* walker.walk(path, follow && dentry === undefined, want, false, dentry !== undefined)
     if (r === RAW) return undefined
     const { name } = r
     if (cache.holds(name)) return name
@@ -50,6 +55,7 @@ export const coherence = (c: Cache): ExtensionMap => {
   /** Where no inode is known to have two names, one that is not kept under this name is not kept at all. */
   const wanted = (): Want => (cache.sawLinks ? 'inode' : 'parent')
 
+  // One generator and one request: what a change costs is paid by programs that do nothing else.
   function* perform<O extends Op>(
     op: O,
     req: Request<O>,
@@ -59,12 +65,30 @@ export const coherence = (c: Cache): ExtensionMap => {
     const change = new Change(cache, scope)
     const at = after === undefined ? 0 : cache.clock.read()
     try {
-      const out = yield* attempt(op, req)
-      const alone = change.end()
-      if (alone && !(out instanceof Failed)) after?.(out, at)
+      const out = (yield new Call(op, req) as unknown as Call<Op>) as Reply<O> | Failed
+      if (change.end() && !(out instanceof Failed)) after?.(out, at)
       return out
     } finally {
       change.end()
+    }
+  }
+
+  /** A change of one name, which `want` says how well to know. */
+  const ofName = <O extends 'unlink' | 'rmdir' | 'mkdir' | 'mknod' | 'symlink'>(
+    op: O,
+    want: () => Want,
+    change: (req: Request<O>, name: Name) => Around<O>,
+  ): Extension<O> => {
+    function* far(req: Request<O>, cx: Context): Around<O> {
+      const name = yield* locate(req.path, req.dentry, false, want(), cx)
+      return yield* name === undefined ? perform(op, req, undefined) : change(req, name)
+    }
+    return {
+      around(req: Request<O>, cx: Context): Around<O> {
+        if (cache.isEmpty) return perform(op, req, undefined)
+        const name = near(req.path, req.dentry, false, want())
+        return name === undefined ? far(req, cx) : change(req, name)
+      },
     }
   }
 
@@ -73,25 +97,23 @@ export const coherence = (c: Cache): ExtensionMap => {
   const there = (name: Name, type: number, inode: Inode | undefined, at: number): void =>
     cache.setPositive(name, type, inode, at + cache.limits.ttlMs)
 
-  const removal = <O extends 'unlink' | 'rmdir'>(op: O): Extension<O> => ({
-    *around(req: Request<O>, cx: Context): Around<O> {
-      const name = yield* locate(req.path, req.dentry, false, wanted(), cx)
-      if (name === undefined) return yield* perform(op, req, undefined)
-      const scope = { names: [name], space: moves(name), links: name.inode === undefined }
-      return yield* perform(op, req, scope, (_out, at) => nowhere(name, at))
-    },
-  })
+  const removal = <O extends 'unlink' | 'rmdir'>(op: O): Extension<O> =>
+    ofName(op, wanted, (req, name) =>
+      perform(op, req, { names: [name], space: moves(name), links: name.inode === undefined }, (_out, at) =>
+        nowhere(name, at),
+      ),
+    )
 
-  const making = <O extends 'mkdir' | 'mknod' | 'symlink'>(op: O, type: (req: Request<O>) => number): Extension<O> => ({
-    *around(req: Request<O>, cx: Context): Around<O> {
-      const name = yield* locate(req.path, req.dentry, false, 'parent', cx)
-      if (name === undefined) return yield* perform(op, req, undefined)
-      const made = type(req)
-      return yield* perform(op, req, { names: [name] }, (_out, at) => {
-        if (made !== S_IFLNK) there(name, made, undefined, at)
-      })
-    },
-  })
+  const making = <O extends 'mkdir' | 'mknod' | 'symlink'>(op: O, type: (req: Request<O>) => number): Extension<O> =>
+    ofName(
+      op,
+      () => 'parent',
+      (req, name) =>
+        perform(op, req, { names: [name] }, (_out, at) => {
+          const made = type(req)
+          if (made !== S_IFLNK) there(name, made, undefined, at)
+        }),
+    )
 
   /** The inode of an open file that this layer did not see opened, or has not told yet. */
   function* inodeOf(fd: number): Asking<Inode | undefined> {
@@ -131,40 +153,52 @@ export const coherence = (c: Cache): ExtensionMap => {
     (req.flags & O_NOFOLLOW) === 0 &&
     ((req.flags & O_CREAT) === 0 || (req.flags & O_EXCL) === 0)
 
-  const opening = <O extends 'open' | 'create'>(op: O): Extension<O> => ({
-    request: (req: Request<O>) => (changes(req.flags) ? AROUND : NEXT),
-    reply(fd: Reply<O>, req: Request<O>) {
-      const r = walker.known(req.path, req.dentry, follows(req))
-      files.opened(fd as number, false, r?.inode)
-      return fd
-    },
-    *around(req: Request<O>, cx: Context): Around<O> {
-      const { flags } = req
-      const writes = (flags & O_ACCMODE) !== 0 || (flags & O_TRUNC) !== 0
-      const creates = (flags & O_CREAT) !== 0
-      const exclusive = creates && (flags & O_EXCL) !== 0
-      // A name that nobody has looked at may be a link that leads elsewhere, unless it must not be there at all.
-      const name = yield* locate(req.path, req.dentry, follows(req), exclusive ? 'parent' : 'inode', cx)
-      const before = name?.inode
-      const fresh = name !== undefined && creates && (exclusive || name.state === NEGATIVE)
-      const scope: Scope | undefined =
-        name === undefined
-          ? creates || (flags & O_TRUNC) !== 0
-            ? undefined
-            : {}
-          : fresh || (creates && name.state !== POSITIVE)
-            ? { names: [name] }
-            : { of: [name], inodes: [before] }
-      const fd = yield* perform(op, req, scope, (_fd, at) => {
-        if (name !== undefined && fresh) there(name, S_IFREG, undefined, at)
-      })
+  const isExclusive = (flags: number): boolean => (flags & O_CREAT) !== 0 && (flags & O_EXCL) !== 0
+  // A name that nobody has looked at may be a link that leads elsewhere, unless it must not be there at all.
+  const wantedBy = (flags: number): Want => (isExclusive(flags) ? 'parent' : 'inode')
+
+  /** Opens what changes by being opened, or can be changed then. `name`: what is opened, as far as it is known. */
+  function* open<O extends 'open' | 'create'>(op: O, req: Request<O>, name: Name | undefined): Around<O> {
+    const { flags } = req
+    const creates = (flags & O_CREAT) !== 0
+    const before = name?.inode
+    const fresh = name !== undefined && creates && (isExclusive(flags) || name.state === NEGATIVE)
+    let scope: Scope | undefined
+    if (name === undefined) scope = creates || (flags & O_TRUNC) !== 0 ? undefined : {}
+    else scope = fresh || (creates && name.state !== POSITIVE) ? { names: [name] } : { of: [name], inodes: [before] }
+    const change = new Change(cache, scope)
+    try {
+      const fd = (yield new Call(op, req) as unknown as Call<Op>) as number | Failed
+      const alone = change.end()
       if (fd instanceof Failed) return fd
-      files.opened(fd as number, writes, before?.held === true ? before : undefined)
+      if (alone && name !== undefined && fresh) there(name, S_IFREG, undefined, cache.clock.at)
+      const writes = (flags & O_ACCMODE) !== 0 || (flags & O_TRUNC) !== 0
+      files.opened(fd, writes, before?.held === true ? before : undefined)
       // Attributes may be kept of what has just been opened.
       if (writes && before === undefined && !fresh && !cache.isEmpty) yield* files.settle()
-      return fd
-    },
-  })
+      return fd as Reply<O>
+    } finally {
+      change.end()
+    }
+  }
+  const opening = <O extends 'open' | 'create'>(op: O): Extension<O> => {
+    function* far(req: Request<O>, cx: Context): Around<O> {
+      return yield* open(op, req, yield* locate(req.path, req.dentry, follows(req), wantedBy(req.flags), cx))
+    }
+    return {
+      request: (req: Request<O>) => (changes(req.flags) ? AROUND : NEXT),
+      reply(fd: Reply<O>, req: Request<O>) {
+        const r = cache.isEmpty ? undefined : walker.known(req.path, req.dentry, follows(req))
+        files.opened(fd as number, false, r?.inode)
+        return fd
+      },
+      around(req: Request<O>, cx: Context): Around<O> {
+        if (cache.isEmpty) return open(op, req, undefined)
+        const name = near(req.path, req.dentry, follows(req), wantedBy(req.flags))
+        return name === undefined ? far(req, cx) : open(op, req, name)
+      },
+    }
+  }
 
   return {
     unlink: removal('unlink'),
@@ -190,10 +224,11 @@ export const coherence = (c: Cache): ExtensionMap => {
         const to = yield* locate(req.newPath, req.newDentry, false, wanted(), cx)
         if (from === undefined || to === undefined || from === to) return yield* perform('rename', req, undefined)
         const { type, inode } = from
+        const lives = from.state === POSITIVE && cache.clock.at < from.until
         // Two names of one file: rename(2) then does nothing.
         const apart =
           type === S_IFDIR ||
-          to.state === NEGATIVE ||
+          (to.state === NEGATIVE && cache.clock.at < to.until) ||
           (inode !== undefined && to.inode !== undefined && inode !== to.inode)
         const scope = {
           names: [from, to],
@@ -201,7 +236,7 @@ export const coherence = (c: Cache): ExtensionMap => {
           links: inode === undefined || (to.state !== NEGATIVE && to.inode === undefined),
         }
         return yield* perform('rename', req, scope, (_out, at) => {
-          if (req.flags !== 0 || !apart || from.state !== POSITIVE) return
+          if (req.flags !== 0 || !apart || !lives) return
           there(to, type, inode, at)
           nowhere(from, at)
         })

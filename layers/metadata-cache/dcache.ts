@@ -1,12 +1,13 @@
 /** The tables, what may be kept in them, and their bounds. */
 import type { Stats } from '../../lib/layer.js'
-import { Failed, makeStats, S_IFDIR } from '../../lib/layer.js'
+import { keepStats, S_IFDIR } from '../../lib/layer.js'
 import { Clock } from './clock.js'
 import {
   ATTRS_BYTES,
   bytesOf,
   INODE_BYTES,
   Inode,
+  type Limits,
   NAME_BYTES,
   Name,
   NEGATIVE,
@@ -18,13 +19,6 @@ import {
 import { Inodes } from './inodes.js'
 import { Memo } from './memo.js'
 import { Ring } from './ring.js'
-
-export interface Limits {
-  readonly ttlMs: number
-  readonly negativeTtlMs: number
-  readonly maxEntries: number
-  readonly maxBytes: number
-}
 
 export class DCache {
   readonly clock = new Clock()
@@ -62,7 +56,6 @@ export class DCache {
   get bytes(): number {
     return this.#bytes + this.memo.bytes
   }
-  /** Names kept. */
   get nameCount(): number {
     return this.#ring.size
   }
@@ -116,7 +109,7 @@ export class DCache {
     if (!inode.held || inode.hidden > 0 || this.unidentified > 0 || !this.fresh(inode, t)) return
     if (stats.nlink > 1 && typeOf(stats.mode) !== S_IFDIR && !this.fresh(this.links, t)) return
     if (inode.attrs === undefined) this.#weigh(inode, ATTRS_BYTES)
-    inode.attrs = makeStats(stats)
+    inode.attrs = keepStats(stats)
     inode.precise = precise
     inode.attrsUntil = at + this.limits.ttlMs
   }
@@ -130,6 +123,13 @@ export class DCache {
       dir.children.set(name, found)
       this.#insert(found)
     }
+    return found
+  }
+
+  /** The same to be changed: that something was not there is not known for ever. */
+  named(dir: Inode, name: string): Name {
+    const found = this.child(dir, name)
+    if (found.state === NEGATIVE && found.busy === 0 && this.clock.at >= found.until) this.setUnknown(found)
     return found
   }
 
@@ -211,7 +211,6 @@ export class DCache {
     const { children } = dir
     if (children === undefined) return
     dir.children = undefined
-    // Not by recursion: a tree may be deep.
     const todo = [children]
     for (let map = todo.pop(); map !== undefined; map = todo.pop()) {
       for (const name of map.values()) {
@@ -297,5 +296,3 @@ export class DCache {
     this.#evicted = this.stamp
   }
 }
-
-export const NOENT = Failed.of('ENOENT')

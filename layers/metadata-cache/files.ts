@@ -1,8 +1,8 @@
 /** Open files by inode. While a file is open its reads and writes are not watched, and its attributes are not kept. */
 import { attempt, Failed } from '../../lib/layer.js'
+import type { Asking } from './asking.js'
 import type { DCache } from './dcache.js'
 import type { Inode } from './entries.js'
-import type { Asking } from './walk.js'
 
 export class Open {
   inode: Inode | undefined
@@ -79,6 +79,11 @@ export class Files {
   closing(fd: number, req: object): void {
     const open = this.byFd.get(fd)
     if (open === undefined) return
+    // Nothing is kept of a file that was never identified: nothing has to be forgotten after the reply.
+    if (open.inode === undefined && this.cache.stableInodes) {
+      this.closed(open)
+      return
+    }
     this.byFd.delete(fd)
     this.#closing.set(req, open)
   }

@@ -17,11 +17,11 @@ import {
   type Stats,
   type Verdict,
 } from '../../lib/layer.js'
-import { NOENT } from './dcache.js'
+import { RAW } from './asking.js'
 import type { Inode, Resolved } from './entries.js'
 import type { Cache } from './state.js'
-import { RAW } from './walk.js'
 
+const NOENT = Failed.of('ENOENT')
 const INVAL = Failed.of('EINVAL')
 const DONE = new Replied<'access'>(undefined)
 /** What may be kept of a failed request on extended attributes: that it is not there, or that there are none at all. */

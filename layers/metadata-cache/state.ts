@@ -1,6 +1,7 @@
 /** What all of the layer's hooks share. */
 import type { Context, Site } from '../../lib/layer.js'
-import { DCache, type Limits } from './dcache.js'
+import { DCache } from './dcache.js'
+import type { Limits } from './entries.js'
 import { Files } from './files.js'
 import { Walker } from './walk.js'
 
@@ -22,7 +23,7 @@ export class Cache {
 
   attach(site: Site): void {
     this.cache.stableInodes = site.capabilities.stableInodes
-    this.walker.noFollow = site.capabilities.noFollow
+    this.walker.components.noFollow = site.capabilities.noFollow
   }
 
   /** The last reading of the clock. */

@@ -1,46 +1,26 @@
 /** Path resolution over what is kept, which asks below for what is not. namei of a cache. */
-import {
-  attempt,
-  type Call,
-  type Dentry,
-  Failed,
-  type Op,
-  type Reply,
-  S_IFDIR,
-  S_IFLNK,
-  type Stats,
-} from '../../lib/layer.js'
+import { type Dentry, Failed, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
+import { type Asking, RAW, type Want } from './asking.js'
+import { Components } from './components.js'
 import type { DCache } from './dcache.js'
-import { type Inode, Name, NEGATIVE, POSITIVE, Resolved, typeOf } from './entries.js'
+import { type Inode, type Name, NEGATIVE, POSITIVE, Resolved } from './entries.js'
 import type { Files } from './files.js'
-import { watch } from './watch.js'
 
 /** Linux's MAXSYMLINKS. */
 const MAX_LINKS = 40
 /** Longer paths are left to the lower: it knows best which of them are too long. */
 const MAX_CHARS = 1024
-const PROC_SUPER_MAGIC = 0x9fa0
 const LOOP = Failed.of('ELOOP')
 
-/** S_IFMT bits by libuv's uv_dirent_type_t. */
-const MODE_TYPES = [0, 0o100000, S_IFDIR, S_IFLNK, 0o010000, 0o140000, 0o020000, 0o060000]
-
-/** The cache cannot tell: the request itself must go down. */
-export const RAW: unique symbol = Symbol('raw')
-/** What has to be known of the last component: nothing, whether it is there, or which inode it is. */
-export type Want = 'parent' | 'name' | 'inode'
-
-export type Asking<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
-
 export class Walker {
-  readonly #proc = new Map<number, boolean>()
+  readonly components: Components
   constructor(
     readonly cache: DCache,
     readonly files: Files,
-    readonly watches: boolean,
-  ) {}
-  /** The lower can be told that no link may be followed. */
-  noFollow = false
+    watches: boolean,
+  ) {
+    this.components = new Components(cache, files, watches)
+  }
 
   /** What is kept about `path`, if all of it still holds. Answers in the time of one look-up in a table. */
   known(path: string, dentry: Dentry | undefined, follow: boolean): Resolved | undefined {
@@ -51,6 +31,8 @@ export class Walker {
       if (follow && r.isLink) return undefined
     } else r = cache.memo.get(path)
     if (r === undefined || !this.#holds(r)) return undefined
+    // Resolved by another layer: it may not lead through a link by now.
+    if (dentry !== undefined && r.path !== path) return undefined
     if (follow && r.isLink) {
       r = r.follows
       if (r === undefined || !this.#holds(r)) return undefined
@@ -61,6 +43,29 @@ export class Walker {
   }
   #holds(r: Resolved): boolean {
     return r.gen === this.cache.space.changed && r.version === r.name.changed
+  }
+
+  /** The name itself, as far as `want` goes, if its directory is known: no walk, and nothing is asked. */
+  near(path: string, dentry: Dentry | undefined, follow: boolean, want: Want): Name | undefined {
+    const { cache } = this
+    const r = this.known(path, dentry, follow)
+    if (r !== undefined && (want !== 'inode' || !r.exists || r.inode !== undefined)) return r.name
+    const cut = cutOf(path)
+    if (cut === -1) return undefined
+    const dir = this.#directory(path, cut)?.inode
+    if (dir === undefined) return undefined
+    const part = path.slice(cut + 1)
+    if (want === 'parent') return cache.named(dir, part)
+    const name = dir.children?.get(part)
+    if (name === undefined || name.busy > 0 || cache.clock.at >= name.until) return undefined
+    if (name.state === NEGATIVE) return name
+    return name.state === POSITIVE && name.inode !== undefined && !(follow && name.type === S_IFLNK) ? name : undefined
+  }
+
+  /** What is known of the directory of a path that ends at `cut`. */
+  #directory(path: string, cut: number): Resolved | undefined {
+    const r = this.known(cut === 0 ? '/' : path.slice(0, cut), undefined, true)
+    return r?.exists === true && r.name.type === S_IFDIR ? r : undefined
   }
 
   /**
@@ -74,17 +79,34 @@ export class Walker {
     if (cache.space.busy > 0 || cache.all.busy > 0) return RAW
     if (this.files.unidentified.size > 0) yield* this.files.settle()
     const now = cache.clock.read()
+    const cut = cutOf(path)
+    const directory = cut === -1 ? undefined : this.#directory(path, cut)
+    if (directory?.inode !== undefined && !(strict && directory.path !== path.slice(0, Math.max(1, cut)))) {
+      const part = path.slice(cut + 1)
+      const at = directory.path === '/' ? `/${part}` : `${directory.path}/${part}`
+      if (at.length > MAX_CHARS) return RAW
+      const step = yield* this.components.step(directory.inode, part, at, want, precise)
+      if (step === RAW || this.#moved(t0)) return RAW
+      // A link that is to be followed is a longer way.
+      if (step.type !== S_IFLNK || !(follow || strict)) {
+        const until = Math.min(directory.until, step.until)
+        const isLink = step.type === S_IFLNK
+        return this.#remember(path, cache.memo.get(path), at, step.state !== NEGATIVE, isLink, step, undefined, until)
+      }
+    }
     let name = cache.rootName
     if (name.inode === undefined || now >= name.until) {
-      name = yield* this.#lookupRoot(name)
+      name = yield* this.components.root(name)
       if (name.inode === undefined) return RAW
     }
     const todo = path.split('/').reverse()
     // The way from the root to here, for `..`.
     const way: Name[] = [name]
     let here = ''
-    let until = name.until
+    const rootUntil = name.until
+    let until = rootUntil
     let links = 0
+    let parent: { at: string; name: Name; until: number } | undefined
     let middle = false
     let failed: Failed | undefined
     let link: { at: string; name: Name } | undefined
@@ -103,7 +125,8 @@ export class Walker {
       if (at.length > MAX_CHARS) return RAW
       const last = todo.every((rest) => rest === '')
       middle = todo.length > 0
-      const step = yield* this.#step(dir, part, at, last ? want : 'inode', precise && last)
+      if (last && !middle) parent = { at: here, name: way.at(-1) as Name, until }
+      const step = yield* this.components.step(dir, part, at, last ? want : 'inode', precise && last)
       if (step === RAW) return RAW
       name = step
       if (name.until < until) until = name.until
@@ -123,7 +146,7 @@ export class Walker {
           failed = Failed.of('ELOOP')
           break
         }
-        const target = yield* this.#target(inode, at)
+        const target = yield* this.components.target(inode, at)
         if (target === RAW || target === '') return RAW
         if (inode.targetUntil < until) until = inode.targetUntil
         if (target.startsWith('/')) {
@@ -142,8 +165,12 @@ export class Walker {
       here = at
       if (name.type === S_IFDIR && name.inode !== undefined) way.push(name)
     }
-    // Something moved while we walked: no single moment may have looked like what we saw.
-    if (cache.space.changed > t0 || cache.space.busy > 0 || cache.all.changed > t0 || cache.all.busy > 0) return RAW
+    if (this.#moved(t0)) return RAW
+    if (cut > 0 && parent !== undefined && links === 0) {
+      const spelt = path.slice(0, cut)
+      this.#remember(spelt, cache.memo.get(spelt), parent.at, true, false, parent.name, undefined, parent.until)
+    } else if (cut === 0)
+      this.#remember('/', cache.memo.get('/'), '/', true, false, way[0] as Name, undefined, rootUntil)
     const at = here === '' ? '/' : here
     const isLink = failed === undefined && exists && name.type === S_IFLNK
     const before = cache.memo.get(path)
@@ -162,6 +189,12 @@ export class Walker {
       until,
     )
     return kept.follows
+  }
+
+  /** Something moved while we walked: no single moment may have looked like what we saw. */
+  #moved(t0: number): boolean {
+    const { space, all } = this.cache
+    return space.changed > t0 || space.busy > 0 || all.changed > t0 || all.busy > 0
   }
 
   /** A walk's outcome; `before` again where it is the same, so that whoever keeps a note with it keeps it. */
@@ -191,115 +224,17 @@ export class Walker {
     if (path !== undefined) cache.memo.set(path, r)
     return r
   }
+}
 
-  *#lookupRoot(root: Name): Asking<Name> {
-    const { cache } = this
-    const t = cache.stamp
-    const at = cache.clock.read()
-    const stats = yield* attempt('lookup', this.#request('/'))
-    if (stats instanceof Failed || typeOf(stats.mode) !== S_IFDIR) return root
-    const inode = cache.inodeOf(stats)
-    if (inode === undefined || cache.rootName !== root) return root
-    cache.keepAttrs(inode, stats, t, at, false)
-    if (cache.freshAt(root, t)) cache.setPositive(root, S_IFDIR, inode, at + cache.limits.ttlMs)
-    return root
+/** Where the last component of a plainly spelt path begins: the index of its slash; -1 for one that is not so plain. */
+const cutOf = (path: string): number => {
+  const cut = path.lastIndexOf('/')
+  const rest = path.length - cut - 1
+  if (
+    rest === 0 ||
+    (path.charCodeAt(cut + 1) === 46 && (rest === 1 || (rest === 2 && path.charCodeAt(cut + 2) === 46)))
+  ) {
+    return -1
   }
-
-  #request(path: string): { path: string; dentry: Dentry | undefined } {
-    return { path, dentry: this.noFollow ? { path, exists: true, isLink: false, security: undefined } : undefined }
-  }
-
-  *#step(dir: Inode, part: string, at: string, want: Want, precise: boolean): Asking<Name | typeof RAW> {
-    const { cache } = this
-    const known = dir.children?.get(part)
-    const now = cache.clock.at
-    if (known !== undefined && known.state !== 0 && known.busy === 0 && now < known.until) {
-      known.used = true
-      if (known.state === NEGATIVE || known.inode !== undefined) return known
-      if (want !== 'inode' && known.type !== S_IFLNK) return known
-    } else if (dir.listing !== undefined && now < dir.listingUntil && (known === undefined || known.busy === 0)) {
-      const listed = dir.listing.get(part)
-      const type = listed === undefined ? undefined : (MODE_TYPES[listed] ?? 0)
-      if (type === undefined) {
-        const name = cache.child(dir, part)
-        const { negativeTtlMs } = cache.limits
-        if (negativeTtlMs > 0) {
-          cache.touch(name)
-          cache.setNegative(name, Math.min(dir.listingUntil, now + negativeTtlMs))
-          return name
-        }
-      } else if (want === 'name' && type !== 0 && type !== S_IFLNK) {
-        const name = cache.child(dir, part)
-        cache.touch(name)
-        cache.setPositive(name, type, undefined, dir.listingUntil)
-        return name
-      }
-    }
-    if (want === 'parent') return cache.child(dir, part)
-    return yield* this.#lookup(dir, part, at, precise)
-  }
-
-  *#lookup(dir: Inode, part: string, at: string, precise: boolean): Asking<Name | typeof RAW> {
-    const { cache } = this
-    const t = cache.stamp
-    const sent = cache.clock.read()
-    const { path, dentry } = this.#request(at)
-    const stats = precise
-      ? yield* attempt('getattr', { path, dentry, follow: false, precise })
-      : yield* attempt('lookup', { path, dentry })
-    if (stats instanceof Failed && stats.errno !== 'ENOENT') return RAW
-    const inode = stats instanceof Failed ? undefined : cache.inodeOf(stats)
-    if (!(stats instanceof Failed) && inode === undefined) return RAW
-    const name = cache.child(dir, part)
-    const keep = cache.freshAt(name, t) && name.slot !== -1
-    if (inode !== undefined && keep) cache.keepAttrs(inode, stats as Stats, t, sent, precise)
-    const type = stats instanceof Failed ? 0 : typeOf(stats.mode)
-    // True of some moment of this walk, and not to be kept.
-    if (!keep && inode !== undefined && !cache.stableInodes) cache.settled(inode)
-    if (!keep) return Name.passing(dir, part, type, inode)
-    if (name.state === POSITIVE && name.inode !== undefined && name.inode !== inode) {
-      this.files.doubt(name.inode)
-      // Replaced from outside: what other paths found through it is gone.
-      if (name.type === S_IFDIR || name.type === S_IFLNK) cache.space.changed = ++cache.stamp
-    }
-    if (stats instanceof Failed) {
-      if (name.state !== NEGATIVE) cache.touch(name)
-      cache.setNegative(name, sent + cache.limits.negativeTtlMs)
-      return name
-    }
-    if (name.state !== POSITIVE || name.inode !== inode) cache.touch(name)
-    cache.setPositive(name, type, inode, sent + cache.limits.ttlMs)
-    if (this.watches && inode !== undefined && type === S_IFDIR) yield* watch(cache, inode, at)
-    return name
-  }
-
-  /** A link's target; RAW for one that only the kernel can follow. */
-  *#target(inode: Inode, at: string): Asking<string | typeof RAW> {
-    const { cache } = this
-    if (inode.target !== undefined && cache.clock.at < inode.targetUntil) return inode.target
-    const t = cache.stamp
-    const sent = cache.clock.read()
-    const target = yield* attempt('readlink', this.#request(at))
-    if (target instanceof Failed) return RAW
-    if (Buffer.byteLength(target) !== inode.size && (yield* this.#isProc(inode.dev, at))) return RAW
-    if (cache.freshAt(inode, t)) {
-      // Following a link may have moved its access time.
-      cache.forgetAttrs(inode)
-      inode.target = target
-      inode.targetUntil = sent + cache.limits.ttlMs
-      cache.reweigh(inode)
-    } else inode.targetUntil = 0
-    return target
-  }
-
-  /** procfs has links whose text is not where they lead. */
-  *#isProc(dev: number, at: string): Asking<boolean> {
-    const known = this.#proc.get(dev)
-    if (known !== undefined) return known
-    const dir = at.slice(0, Math.max(1, at.lastIndexOf('/')))
-    const out = yield* attempt('statfs', { path: dir })
-    const is = !(out instanceof Failed) && Number(out.type) === PROC_SUPER_MAGIC
-    this.#proc.set(dev, is)
-    return is
-  }
+  return cut
 }

@@ -1,8 +1,8 @@
 /** Forgetting what the lower reports as changed. */
 import { attempt, Failed, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
+import type { Asking } from './asking.js'
 import type { DCache } from './dcache.js'
 import type { Inode } from './entries.js'
-import type { Asking } from './walk.js'
 
 /** Watch the directory `inode`, found at `path`, for as long as it is kept. */
 export function* watch(cache: DCache, inode: Inode, path: string): Asking<void> {

@@ -36,7 +36,7 @@ export const xattrElision = (options?: XattrElisionOptions): XattrElision => {
     stateful: true,
     stats,
     attach: (site) => {
-      elision.site = site
+      elision.ids.site = site
     },
     offload: { elideXattrs: true },
   })

@@ -1,5 +1,8 @@
 /** What is known of a file's extended attributes. */
-import type { Stats } from '../../lib/layer.js'
+import type { Call, Failed, Op, Reply, Request, Stats } from '../../lib/layer.js'
+
+export type Target = Pick<Request<'listxattr'>, 'path' | 'dentry' | 'fd' | 'file' | 'follow'>
+export type Asking<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 
 /** Answers that last: there is no such name, or there are none at all here. */
 export const isAbsence = (errno: string): boolean =>
@@ -27,6 +30,17 @@ export class Known {
     readonly dev: number,
     readonly birthtimeMs: number,
   ) {}
+  /** Whether the file has `name`; undefined: not known. `readable`: a list says all there is to say about it. */
+  has(name: string, readable: boolean, now: number): boolean | undefined {
+    if (this.busy > 0 || now >= this.until || BY_KERNEL.test(name)) return undefined
+    const asked = this.names.get(name)
+    if (asked !== undefined || this.list === undefined || !readable) return asked
+    return LISTED.test(name) ? this.list.includes(name) : undefined
+  }
+  /** Of lists only the empty one lasts: what is in one may leave it by a write, as a capability does. */
+  hasNone(now: number): boolean {
+    return this.busy === 0 && now < this.until && this.list?.length === 0
+  }
   forget(stamp: number): void {
     this.changed = stamp
     this.list = undefined

@@ -190,7 +190,9 @@ export class Actor {
           return text(String(await call('readFile', from)))
       }
     } catch (error) {
-      return codeOf(error)
+      const code = codeOf(error)
+      // Beneath a dangling link Node's own recursive mkdir says ENOENT when it is sync, and else ENOTDIR.
+      return op === 'mkdirs' && code === 'ENOTDIR' ? 'ENOENT' : code
     }
   }
 

@@ -1,0 +1,136 @@
+/** One component at a time: what is kept of a name, else what is below. */
+import { attempt, type Dentry, Failed, S_IFDIR, S_IFLNK, type Stats } from '../../lib/layer.js'
+import { type Asking, RAW, type Want } from './asking.js'
+import type { DCache } from './dcache.js'
+import { type Inode, Name, NEGATIVE, POSITIVE, typeOf } from './entries.js'
+import type { Files } from './files.js'
+import { watch } from './watch.js'
+
+const PROC_SUPER_MAGIC = 0x9fa0
+/** S_IFMT bits by libuv's uv_dirent_type_t. */
+const MODE_TYPES = [0, 0o100000, S_IFDIR, S_IFLNK, 0o010000, 0o140000, 0o020000, 0o060000]
+
+export class Components {
+  readonly #proc = new Map<number, boolean>()
+  /** The lower can be told that no link may be followed. */
+  noFollow = false
+
+  constructor(
+    readonly cache: DCache,
+    readonly files: Files,
+    readonly watches: boolean,
+  ) {}
+
+  /** The root directory's name, with its inode if it could be had. */
+  *root(root: Name): Asking<Name> {
+    const { cache } = this
+    const t = cache.stamp
+    const at = cache.clock.read()
+    const stats = yield* attempt('lookup', this.#request('/'))
+    if (stats instanceof Failed || typeOf(stats.mode) !== S_IFDIR) return root
+    const inode = cache.inodeOf(stats)
+    if (inode === undefined || cache.rootName !== root) return root
+    cache.keepAttrs(inode, stats, t, at, false)
+    if (cache.freshAt(root, t)) cache.setPositive(root, S_IFDIR, inode, at + cache.limits.ttlMs)
+    return root
+  }
+
+  #request(path: string): { path: string; dentry: Dentry | undefined } {
+    return { path, dentry: this.noFollow ? { path, exists: true, isLink: false, security: undefined } : undefined }
+  }
+
+  /** What `part` is in `dir`, which is found at `at`. */
+  *step(dir: Inode, part: string, at: string, want: Want, precise: boolean): Asking<Name | typeof RAW> {
+    const { cache } = this
+    const known = dir.children?.get(part)
+    const now = cache.clock.at
+    if (known !== undefined && known.state !== 0 && known.busy === 0 && now < known.until) {
+      known.used = true
+      if (known.state === NEGATIVE || known.inode !== undefined) return known
+      if (want !== 'inode' && known.type !== S_IFLNK) return known
+    } else if (dir.listing !== undefined && now < dir.listingUntil && (known === undefined || known.busy === 0)) {
+      const listed = dir.listing.get(part)
+      const type = listed === undefined ? undefined : (MODE_TYPES[listed] ?? 0)
+      if (type === undefined) {
+        const name = cache.child(dir, part)
+        const { negativeTtlMs } = cache.limits
+        if (negativeTtlMs > 0) {
+          cache.touch(name)
+          cache.setNegative(name, Math.min(dir.listingUntil, now + negativeTtlMs))
+          return name
+        }
+      } else if (want === 'name' && type !== 0 && type !== S_IFLNK) {
+        const name = cache.child(dir, part)
+        cache.touch(name)
+        cache.setPositive(name, type, undefined, dir.listingUntil)
+        return name
+      }
+    }
+    if (want === 'parent') return cache.named(dir, part)
+    return yield* this.#lookup(dir, part, at, precise)
+  }
+
+  *#lookup(dir: Inode, part: string, at: string, precise: boolean): Asking<Name | typeof RAW> {
+    const { cache } = this
+    const t = cache.stamp
+    const sent = cache.clock.read()
+    const { path, dentry } = this.#request(at)
+    const stats = precise
+      ? yield* attempt('getattr', { path, dentry, follow: false, precise })
+      : yield* attempt('lookup', { path, dentry })
+    if (stats instanceof Failed && stats.errno !== 'ENOENT') return RAW
+    const inode = stats instanceof Failed ? undefined : cache.inodeOf(stats)
+    if (!(stats instanceof Failed) && inode === undefined) return RAW
+    const name = cache.child(dir, part)
+    const keep = cache.freshAt(name, t) && name.slot !== -1
+    if (inode !== undefined && keep) cache.keepAttrs(inode, stats as Stats, t, sent, precise)
+    const type = stats instanceof Failed ? 0 : typeOf(stats.mode)
+    // True of some moment of this walk, and not to be kept.
+    if (!keep && inode !== undefined && !cache.stableInodes) cache.settled(inode)
+    if (!keep) return Name.passing(dir, part, type, inode)
+    if (name.state === POSITIVE && name.inode !== undefined && name.inode !== inode) {
+      this.files.doubt(name.inode)
+      // Replaced from outside: what other paths found through it is gone.
+      if (name.type === S_IFDIR || name.type === S_IFLNK) cache.space.changed = ++cache.stamp
+    }
+    if (stats instanceof Failed) {
+      if (name.state !== NEGATIVE) cache.touch(name)
+      cache.setNegative(name, sent + cache.limits.negativeTtlMs)
+      return name
+    }
+    if (name.state !== POSITIVE || name.inode !== inode) cache.touch(name)
+    cache.setPositive(name, type, inode, sent + cache.limits.ttlMs)
+    if (this.watches && inode !== undefined && type === S_IFDIR) yield* watch(cache, inode, at)
+    return name
+  }
+
+  /** A link's target; RAW for one that only the kernel can follow. */
+  *target(inode: Inode, at: string): Asking<string | typeof RAW> {
+    const { cache } = this
+    if (inode.target !== undefined && cache.clock.at < inode.targetUntil) return inode.target
+    const t = cache.stamp
+    const sent = cache.clock.read()
+    const target = yield* attempt('readlink', this.#request(at))
+    if (target instanceof Failed) return RAW
+    if (Buffer.byteLength(target) !== inode.size && (yield* this.#isProc(inode.dev, at))) return RAW
+    if (cache.freshAt(inode, t)) {
+      // Following a link may have moved its access time.
+      cache.forgetAttrs(inode)
+      inode.target = target
+      inode.targetUntil = sent + cache.limits.ttlMs
+      cache.reweigh(inode)
+    } else inode.targetUntil = 0
+    return target
+  }
+
+  /** procfs has links whose text is not where they lead. */
+  *#isProc(dev: number, at: string): Asking<boolean> {
+    const known = this.#proc.get(dev)
+    if (known !== undefined) return known
+    const dir = at.slice(0, Math.max(1, at.lastIndexOf('/')))
+    const out = yield* attempt('statfs', { path: dir })
+    const is = !(out instanceof Failed) && Number(out.type) === PROC_SUPER_MAGIC
+    this.#proc.set(dev, is)
+    return is
+  }
+}

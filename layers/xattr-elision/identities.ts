@@ -1,0 +1,82 @@
+/** Which file a request is about. */
+import { LRUCache } from 'lru-cache'
+import { attempt, type Context, type Dentry, Failed, type OpenFile, type Site, type Stats } from '../../lib/layer.js'
+import { type Asking, Known, keyOf, type Target } from './known.js'
+
+const NOENT = Failed.of('ENOENT')
+
+export class Identities {
+  site: Site | undefined
+  /** Counts the beginnings and ends of changes. */
+  stamp = 1
+  /** Changes of which it is not known to what. */
+  readonly all = { changed: 0, busy: 0 }
+  readonly table: LRUCache<string, Known>
+  byDentry = new WeakMap<Dentry, Known>()
+  byFile = new WeakMap<OpenFile, Known>()
+
+  constructor(maxEntries: number) {
+    this.table = new LRUCache({
+      max: maxEntries,
+      // An answer that is under way must not be kept with what nobody will forget.
+      dispose: (known) => {
+        known.gone = true
+        known.forget(++this.stamp)
+      },
+    })
+  }
+
+  of(stats: Stats): Known {
+    const key = keyOf(stats)
+    let known = this.table.get(key)
+    if (known === undefined || known.birthtimeMs !== stats.birthtimeMs) {
+      known = new Known(stats.dev, stats.birthtimeMs)
+      known.changed = this.all.changed
+      this.table.set(key, known)
+    }
+    return known
+  }
+
+  /** The inode of a request's file, as far as it is known at once; a failure where there is no such file. */
+  glance(req: Target, cx: Context): Known | Failed | undefined {
+    const { site } = this
+    if (req.fd !== undefined) {
+      const open = req.file === undefined ? undefined : this.byFile.get(req.file)
+      return open?.gone === false ? open : undefined
+    }
+    if (site?.capabilities.stableInodes !== true) return undefined
+    const { path, dentry } = req
+    const follow = req.follow && dentry === undefined
+    const at = site.peek('resolve', { path, follow, dentry: undefined }, cx)
+    if (at === undefined || at instanceof Failed) return at
+    // Resolved above, no link may be in it: what was found by way of one is no answer.
+    if (dentry !== undefined && at.path !== path) return undefined
+    if (!at.exists) return NOENT
+    const before = this.byDentry.get(at)
+    if (before?.gone === false) return before
+    const stats = site.peek('getattr', { path, dentry, follow, precise: false, fd: undefined, file: undefined }, cx)
+    if (stats === undefined || stats instanceof Failed) return stats
+    const known = this.of(stats)
+    this.byDentry.set(at, known)
+    return known
+  }
+  *look(req: Target, cx: Context): Asking<Known | Failed | undefined> {
+    const { site } = this
+    const at = this.glance(req, cx)
+    if (at !== undefined) return at
+    if (site?.capabilities.stableInodes !== true) return undefined
+    const { path, dentry, follow, fd, file } = req
+    const stats = yield* attempt('getattr', { path, dentry, follow, fd, file, precise: false })
+    if (stats instanceof Failed) return stats
+    const known = this.of(stats)
+    if (file !== undefined && !file.closed) this.byFile.set(file, known)
+    return known
+  }
+
+  clear(): void {
+    this.all.changed = ++this.stamp
+    this.table.clear()
+    this.byDentry = new WeakMap()
+    this.byFile = new WeakMap()
+  }
+}

@@ -1,0 +1,282 @@
+// Requests that overtake each other, one interleaving at a time: when each arrives at the lower, and when its reply comes up.
+import test from 'ava'
+import { metadataCache } from '../../layers/index.js'
+import { exchangeOf, nodeFace } from '../../lib/face/node-fs.js'
+import type { Op, PlyFs, Reply, Request } from '../../lib/index.js'
+import { memory } from '../../lib/lower/index.js'
+import type { Lower, LowerOp } from '../../lib/lower.js'
+import { compose } from '../../lib/stack.js'
+import { baseOf } from './harness.js'
+
+/** A request that waits: `arrive` performs it, `land` gives its reply. */
+interface Waiting {
+  readonly op: Op
+  arrive(): void
+  land(): void
+}
+
+const setUp = () => {
+  const bare = memory() as PlyFs
+  const under = exchangeOf(bare)
+  if (under === undefined) throw new Error('no lower')
+  const { lower } = under
+  const waiting: Waiting[] = []
+  let holds = false
+  const ops: Partial<Record<Op, unknown>> = {}
+  for (const op of Object.keys(lower.ops) as Op[]) {
+    const own = lower.ops[op] as LowerOp<Op>
+    ops[op] = {
+      sync: own.sync,
+      async(req: Request<Op>, done: (bug: unknown, out: Reply<Op>) => void, cx: never) {
+        if (!holds) {
+          own.async(req, done as never, cx)
+          return
+        }
+        let out: unknown
+        waiting.push({
+          op,
+          arrive() {
+            out = own.sync(req, cx)
+          },
+          land: () => done(null, out as Reply<Op>),
+        })
+      },
+    }
+  }
+  const cache = metadataCache({ ttlMs: 60_000 })
+  const { exchange, mark } = compose(baseOf({ ...lower, native: undefined, ops: ops as Lower['ops'] }), [cache])
+  const fs = nodeFace(exchange, mark, exchange.caller)
+  /** Begins `act`; gives the request that it sends below, which waits; undefined where it was answered at once. */
+  const begun = (act: () => void): Waiting | undefined => {
+    holds = true
+    act()
+    holds = false
+    return waiting.pop()
+  }
+  const held = (act: () => void): Waiting => {
+    const request = begun(act)
+    if (request === undefined) throw new Error('nothing was sent')
+    return request
+  }
+  const all = (request: Waiting): void => {
+    request.arrive()
+    request.land()
+  }
+  return { fs, bare, cache, begun, held, all }
+}
+const ignore = (): void => undefined
+
+test('a directory is moved while a look-up beneath it is under way', (t) => {
+  const { fs, held, all } = setUp()
+  fs.mkdirSync('/a')
+  fs.readdirSync('/')
+  fs.statSync('/a')
+  fs.writeFileSync('/a/f', '')
+  fs.unlinkSync('/a/f')
+  fs.existsSync('/a/other')
+  const look = held(() => fs.stat('/a/x', ignore))
+  const move = held(() => fs.rename('/a', '/b', ignore))
+  look.arrive()
+  all(move)
+  fs.writeFileSync('/b/x', '')
+  look.land()
+  t.true(fs.existsSync('/b/x'))
+  t.false(fs.existsSync('/a/x'))
+})
+
+test('an answer that set out before a change ended is not kept after it', (t) => {
+  const { fs, bare, begun, held, all } = setUp()
+  fs.mkdirSync('/d')
+  fs.writeFileSync('/d/f', 'x')
+  fs.existsSync('/d/none')
+  for (const [change, undo] of [
+    [() => fs.chmod('/d/f', 0o600, ignore), () => fs.chmodSync('/d/f', 0o644)],
+    [() => fs.utimes('/d/f', 1, 2, ignore), ignore],
+    [() => fs.unlink('/d/f', ignore), () => fs.writeFileSync('/d/f', 'xx')],
+    [() => fs.mkdir('/d/m', ignore), () => fs.rmdirSync('/d/m')],
+    [() => fs.symlink('f', '/d/m', ignore), () => fs.unlinkSync('/d/m')],
+    [() => fs.link('/d/f', '/d/m', ignore), () => fs.unlinkSync('/d/m')],
+    [() => fs.rename('/d/f', '/d/m', ignore), () => fs.renameSync('/d/m', '/d/f')],
+    [() => fs.setxattr('/d/f', 'user.a', Buffer.from('1'), ignore), () => fs.removexattrSync('/d/f', 'user.a')],
+  ] as const) {
+    for (const question of ['/d/f', '/d/m', '/d']) {
+      fs.statSync('/d/f')
+      const before = held(change)
+      const look = begun(() => fs.lstat(question, ignore))
+      look?.arrive()
+      all(before)
+      look?.land()
+      t.is(text(fs, question), text(bare, question), `${before.op} ${look?.op} ${question}`)
+      undo()
+    }
+  }
+})
+const text = (fs: PlyFs, path: string): string => {
+  try {
+    return JSON.stringify({ ...fs.lstatSync(path), atimeMs: 0, atime: 0 })
+  } catch (error) {
+    return String((error as { code?: string }).code)
+  }
+}
+
+test('two names of a file, of which the cache knows none: one goes while the other is looked up', (t) => {
+  const { fs, bare, held, all } = setUp()
+  fs.mkdirSync('/d')
+  bare.writeFileSync('/d/f', '')
+  bare.linkSync('/d/f', '/d/g')
+  fs.existsSync('/d/none')
+  const look = held(() => fs.stat('/d/f', ignore))
+  const removal = held(() => fs.unlink('/d/g', ignore))
+  look.arrive()
+  all(removal)
+  look.land()
+  t.is(fs.statSync('/d/f').nlink, 1)
+})
+test('a file gets a second name while it is looked up for the first time', (t) => {
+  const { fs, bare, held, all } = setUp()
+  fs.mkdirSync('/d')
+  bare.writeFileSync('/d/f', '')
+  fs.existsSync('/d/none')
+  const look = held(() => fs.stat('/d/f', ignore))
+  const linking = held(() => fs.link('/d/f', '/d/g', ignore))
+  look.arrive()
+  all(linking)
+  look.land()
+  t.is(fs.statSync('/d/f').nlink, 2)
+})
+test('a file is changed by one name while it is looked up by another', (t) => {
+  const { fs, held, all } = setUp()
+  fs.writeFileSync('/f', '')
+  fs.linkSync('/f', '/g')
+  const look = () => {
+    fs.statSync('/f')
+    fs.statSync('/g')
+  }
+  for (const change of [
+    () => fs.chmod('/f', 0o600, ignore),
+    () => fs.truncate('/f', 7, ignore),
+    () => fs.link('/f', '/h', ignore),
+    () => fs.unlink('/h', ignore),
+  ]) {
+    look()
+    fs.chmodSync('/f', 0o644)
+    fs.existsSync('/f')
+    const other = held(() => fs.stat('/g', ignore))
+    other.arrive()
+    all(held(change))
+    other.land()
+    t.deepEqual(
+      [fs.statSync('/g').mode, fs.statSync('/g').size, fs.statSync('/g').nlink],
+      [fs.statSync('/f').mode, fs.statSync('/f').size, fs.statSync('/f').nlink],
+    )
+  }
+})
+test('everything is forgotten while a change is under way', (t) => {
+  const { fs, cache, held, all } = setUp()
+  fs.mkdirSync('/d')
+  fs.writeFileSync('/d/f', 'x')
+  fs.statSync('/d/f')
+  const removal = held(() => fs.unlink('/d/f', ignore))
+  cache.invalidate()
+  t.is(fs.statSync('/d/f').size, 1)
+  all(removal)
+  t.false(fs.existsSync('/d/f'))
+})
+test('two changes of one name: which of them was last is not known', (t) => {
+  const { fs, held } = setUp()
+  fs.mkdirSync('/d')
+  fs.writeFileSync('/d/f', 'x')
+  fs.statSync('/d/f')
+  const removal = held(() => fs.unlink('/d/f', ignore))
+  const making = held(() => fs.mkdir('/d/f', ignore))
+  removal.arrive()
+  making.arrive()
+  making.land()
+  removal.land()
+  t.true(fs.existsSync('/d/f'))
+  t.true(fs.statSync('/d/f').isDirectory())
+})
+test('a change that fails half-way, and one that fails for a bug below', (t) => {
+  const { fs, bare, held } = setUp()
+  fs.mkdirSync('/d')
+  fs.writeFileSync('/d/f', 'x')
+  fs.statSync('/d/f')
+  fs.existsSync('/d/g')
+  const move = held(() => fs.rename('/d/f', '/d/g', ignore))
+  // What a network filesystem does when the reply is lost: it is done, and it failed.
+  bare.renameSync('/d/f', '/d/g')
+  move.arrive()
+  move.land()
+  t.false(fs.existsSync('/d/f'))
+  t.is(fs.statSync('/d/g').size, 1)
+
+  const bug = new Error('a bug below')
+  const lower = exchangeOf(memory() as PlyFs)?.lower as Lower
+  const broken = {
+    ...lower.ops.unlink,
+    sync: (req: Request<'unlink'>) => {
+      lower.ops.unlink.sync(req)
+      throw bug
+    },
+  }
+  const ops = { ...lower.ops, unlink: broken }
+  const made = compose(baseOf({ ...lower, native: undefined, ops }), [metadataCache({ ttlMs: 60_000 })])
+  const other = nodeFace(made.exchange, made.mark, made.exchange.caller)
+  other.writeFileSync('/f', '')
+  t.true(other.existsSync('/f'))
+  t.is(
+    t.throws(() => other.unlinkSync('/f')),
+    bug,
+  )
+  t.false(other.existsSync('/f'))
+  other.writeFileSync('/f', 'xyz')
+  t.is(other.statSync('/f').size, 3)
+})
+test('a file is opened for writing while it is looked up, and written when nobody asks', (t) => {
+  const { fs, held, all } = setUp()
+  fs.mkdirSync('/d')
+  fs.existsSync('/d/none')
+  let fd = -1
+  const opening = held(() => {
+    fs.open('/d/f', 'wx', (_error, opened) => {
+      fd = opened
+    })
+  })
+  opening.arrive()
+  const look = held(() => fs.stat('/d/f', ignore))
+  all(look)
+  opening.land()
+  return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+    for (const words of ['a', 'bb', 'ccc']) {
+      fs.writeSync(fd, words, 0)
+      t.is(fs.statSync('/d/f').size, words.length)
+    }
+    fs.closeSync(fd)
+    t.is(fs.statSync('/d/f').size, 3)
+  })
+})
+test('a file is written and closed while it is looked up', (t) => {
+  const { fs, held } = setUp()
+  fs.writeFileSync('/f', 'x')
+  fs.statSync('/f')
+  const fd = fs.openSync('/f', 'r+')
+  const look = held(() => fs.stat('/f', ignore))
+  look.arrive()
+  fs.writeSync(fd, 'longer')
+  fs.closeSync(fd)
+  look.land()
+  t.is(fs.statSync('/f').size, 6)
+})
+test('descriptors that this stack did not open', (t) => {
+  const { fs, bare } = setUp()
+  fs.writeFileSync('/f', 'x')
+  fs.statSync('/f')
+  const fd = bare.openSync('/f', 'r+')
+  fs.writeSync(fd, 'longer')
+  t.is(fs.statSync('/f').size, 6)
+  fs.ftruncateSync(fd, 3)
+  t.is(fs.statSync('/f').size, 3)
+  fs.fchmodSync(fd, 0o600)
+  t.is(fs.statSync('/f').mode & 0o777, 0o600)
+  bare.closeSync(fd)
+})
