@@ -39,8 +39,8 @@ const simple = <O extends PathOp>(w: Warden, op: O, needs: Needs<O>): Extension<
   const changes = (all & WRITE) !== 0
   return {
     request(req, cx) {
-      const { path, fd, file } = req as Named
-      if (fd !== undefined) {
+      const { path, file } = req as Named
+      if (isOnFd(req)) {
         if (changes && !isWritable(file)) return w.refuseAt(op, cx.caller, path, path, all)
         return NEXT
       }
@@ -72,6 +72,10 @@ const simple = <O extends PathOp>(w: Warden, op: O, needs: Needs<O>): Extension<
   }
 }
 
+const { hasOwn } = Object
+/** Whether a request is on an open file: as it says itself, not what `Object.prototype` was made to say. */
+const isOnFd = (req: object): boolean => hasOwn(req, 'fd') && (req as Named).fd !== undefined
+
 /** Whether what was granted when the file was opened includes changing it. */
 const isWritable = (file: OpenFile | undefined): boolean =>
   file !== undefined && !file.closed && (file.flags & O_ACCMODE) !== 0
@@ -86,7 +90,7 @@ const flag = (req: { readonly follow: boolean }): Mode => (req.follow ? FOLLOW :
 /** Attributes: what most requests are about. Without a dentry at hand, the walk's own last look is the answer. */
 const getattr = (w: Warden): Extension<'getattr'> => ({
   request(req, cx) {
-    if (req.fd !== undefined) return NEXT
+    if (isOnFd(req)) return NEXT
     const dentry = w.glance(req.path, req.follow, cx)
     if (dentry === undefined) return AROUND
     if ((w.decider.for(cx.caller).judgeDentry(dentry) & STAT) === 0) {

@@ -48,7 +48,8 @@ export interface Sandbox extends Layer {
  * @throws {ConfigError} naming the field, what was expected and what was found
  */
 export const sandbox = (policy: Policy, audit?: AuditOptions): Sandbox => {
-  const warden = new Warden(decodePolicy(policy), new Audit(decodeOptions('sandbox audit', auditCodec, audit)))
+  const decoded = decodePolicy(policy)
+  const warden = new Warden(decoded, new Audit(decodeOptions('sandbox audit', auditCodec, audit)))
   const stats = () => ({
     fast: warden.fast,
     walked: warden.walked,
@@ -62,7 +63,7 @@ export const sandbox = (policy: Policy, audit?: AuditOptions): Sandbox => {
     stats,
     attach: (site) => warden.attach(site),
     // What is the same for every caller, the kernel may keep for all of them.
-    offload: { perCaller: policy.rules?.some(({ callers }) => callers !== undefined) ?? false },
+    offload: { perCaller: decoded.rules?.some(({ callers }) => callers !== undefined) ?? false },
   })
   return {
     ...made,

@@ -2,7 +2,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { ConfigError, describeValue } from '../../lib/codec/error.js'
-import { closed, decodeOptions, oneOf } from '../../lib/codec/options.js'
+import { closed, decodeOptions, flag, oneOf } from '../../lib/codec/options.js'
 import { type Errno, isErrno } from '../../lib/layer.js'
 
 /** What may be done with a name; `'*'` is all of them. */
@@ -97,7 +97,6 @@ const directory = checked(
   (u): u is string =>
     typeof u === 'string' && u.startsWith('/') && !dotted.test(u) && !u.includes('//') && !u.includes('\0'),
 )
-const flag = checked('true or false', (u): u is boolean => typeof u === 'boolean')
 const errno = checked("an errno, such as 'EACCES'", isErrno)
 
 const policyCodec = closed(

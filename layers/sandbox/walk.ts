@@ -71,8 +71,10 @@ const charCodeAt = uncurry(String.prototype.charCodeAt)
 const indexOf = uncurry(String.prototype.indexOf as (this: string, what: string, from?: number) => number)
 const lastIndexOf = uncurry(String.prototype.lastIndexOf as (this: string, what: string, from?: number) => number)
 const slice = uncurry(String.prototype.slice as (this: string, from: number, to?: number) => string)
+const exec = uncurry(RegExp.prototype.exec as (this: RegExp, text: string) => unknown)
 const SLASH = 47
-const DOT = 46
+/** An empty name, `.` or `..`. */
+const ODD = /\/\.{0,2}(?:\/|$)/
 
 const skipSlashes = (path: string, from: number): number => {
   let at = from
@@ -100,24 +102,7 @@ const tooLong = (path: string): boolean => {
 }
 
 /** Whether `path` is spelled as a canonical one is: names and single slashes only. What stands there may still be a link. */
-export const isPlain = (path: string): boolean => {
-  const { length } = path
-  if (length < 2 || charCodeAt(path, 0) !== SLASH) return false
-  let size = 0
-  let dots = 0
-  for (let k = 1; k < length; k++) {
-    const unit = charCodeAt(path, k)
-    if (unit === SLASH) {
-      if (size === 0 || (dots === size && size < 3)) return false
-      size = 0
-      dots = 0
-    } else {
-      size++
-      if (unit === DOT) dots++
-    }
-  }
-  return size > 0 && (dots !== size || size > 2)
-}
+export const isPlain = (path: string): boolean => charCodeAt(path, 0) === SLASH && exec(ODD, path) === null
 
 /** Whether the policy allows what `q` asks for, on a path with these actions. */
 export const satisfies = (q: Question, mask: number, isDirectory: boolean): boolean => {
@@ -131,6 +116,9 @@ const place = (path: Path, exists: boolean, isLink: boolean, stats: Stats | unde
   stats,
   isDirectory: stats === undefined ? false : (stats.mode & S_IFMT) === S_IFDIR,
 })
+
+/** What was walked so far has no link in it: the lower is to see to it that it stays so. */
+const canonical = (path: Path): Dentry => ({ path, exists: true, isLink: false, security: undefined })
 
 /** Where `q.path` leads and whether it may be used so: a Place, or why not. */
 export function* walk(q: Question, warden: Warden): Generator<Call<Op>, Place | Failed, Reply<Op> | Failed> {
@@ -164,7 +152,7 @@ export function* walk(q: Question, warden: Warden): Generator<Call<Op>, Place | 
       if (!maybe) return warden.refuse(q, here)
       const surely = satisfies(q, mask, false)
       if (surely && !q.look && !warden.noLinks) return place(here, true, false, undefined, suffix)
-      const out = yield* attempt('lookup', { path: here })
+      const out = yield* attempt('lookup', { path: here, dentry: canonical(here) })
       if (out instanceof Failed) {
         if (!surely) return warden.refuse(q, here)
         return out.errno === 'ENOENT' ? place(here, false, false, undefined, suffix) : out
@@ -176,7 +164,7 @@ export function* walk(q: Question, warden: Warden): Generator<Call<Op>, Place | 
     }
 
     if (mask === 0) return warden.refuse(q, here)
-    const out = yield* attempt('lookup', { path: here })
+    const out = yield* attempt('lookup', { path: here, dentry: canonical(here) })
     if (out instanceof Failed) {
       if (!last) return blocked(q, warden, mask, here, slice(rest, end), out)
       if (!satisfies(q, mask, false)) return warden.refuse(q, here)
@@ -186,7 +174,7 @@ export function* walk(q: Question, warden: Warden): Generator<Call<Op>, Place | 
     if (type === S_IFLNK) {
       if (warden.noLinks) return warden.refuse(q, here)
       if (++links > MAX_LINKS) return Failed.of('ELOOP')
-      const target = yield* attempt('readlink', { path: here })
+      const target = yield* attempt('readlink', { path: here, dentry: canonical(here) })
       if (target instanceof Failed) return target
       if (target === '') return Failed.of('ENOENT')
       if (charCodeAt(target, 0) === SLASH) current = ''

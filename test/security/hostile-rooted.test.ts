@@ -1,0 +1,3 @@
+import { hostile } from './hostile/suite.js'
+
+hostile('rooted')
