@@ -1,4 +1,5 @@
 /** Nothing below changes. */
+import { closed, decodeOptions } from '../lib/codec/options.js'
 import {
   AROUND,
   type Around,
@@ -45,8 +46,10 @@ export interface ReadOnlyLayer extends Layer {
  * there, a path that leads nowhere is ENOENT (ENOTDIR, ELOOP …) first, and making what is there already is EEXIST.
  * Opening for reading works, also with O_CREAT where the file is there. Below a passthrough layer it agrees to every file:
  * none was opened for writing.
+ * @throws {ConfigError} for any option: it has none
  */
-export const readOnly = (): ReadOnlyLayer => {
+export const readOnly = (options?: Readonly<Record<string, never>>): ReadOnlyLayer => {
+  decodeOptions('readOnly', closed({}, {}, 'no options'), options)
   let refused = 0
   const refuse = () => {
     refused++
@@ -65,10 +68,12 @@ export const readOnly = (): ReadOnlyLayer => {
     return name === '' ? root : name === '.' ? dot : name === '..' ? dots : (other ?? refuse())
   }
   /** Refuses to make a name. */
-  function* newName(path: Path): Around<Op> {
-    const there = yield* attempt('resolve', { path, follow: false })
+  function* newName(path: Path, isDirectory: boolean): Around<Op> {
+    const bare = path.replace(/(?<=[^/])\/+$/, '')
+    const there = yield* attempt('resolve', { path: bare, follow: false })
     if (there instanceof Failed) return there
-    return there.exists ? EEXIST : refuse()
+    if (there.exists) return EEXIST
+    return path.endsWith('/') && !isDirectory ? ENOENT : refuse()
   }
   /** Refuses a change of what is there. */
   function* change(req: { path: Path; follow: boolean; fd?: number | undefined }, truncates: boolean): Around<Op> {
@@ -78,7 +83,7 @@ export const readOnly = (): ReadOnlyLayer => {
     if (stats instanceof Failed) return stats
     return truncates && (stats.mode & S_IFMT) === S_IFDIR ? EISDIR : refuse()
   }
-  const making = { around: ({ path }: { path: Path }) => newName(path) as never }
+  const making = { around: ({ path }: { path: Path }) => newName(path, false) as never }
   const changing = {
     around: (req: { path: Path; follow: boolean; fd?: number | undefined }) => change(req, false) as never,
   }
@@ -87,12 +92,12 @@ export const readOnly = (): ReadOnlyLayer => {
   const guard: { readonly [O in WriteOp]: Extension<O> } = {
     symlink: making,
     mknod: making,
-    mkdir: making,
+    mkdir: { around: ({ path }) => newName(path, true) as never },
     link: {
       *around({ path, newPath }) {
         const there = yield* attempt('resolve', { path, follow: false })
         if (there instanceof Failed) return there
-        return there.exists ? ((yield* newName(newPath)) as Failed) : ENOENT
+        return there.exists ? ((yield* newName(newPath, false)) as Failed) : ENOENT
       },
     },
     unlink: { around: ({ path }) => nameless(path, NO_FILE) as never },
@@ -123,7 +128,10 @@ export const readOnly = (): ReadOnlyLayer => {
     create: {
       *around(req) {
         const exclusive = (req.flags & O_EXCL) !== 0
-        if (/\/\.{0,2}$/.test(req.path)) return (yield* nameless(`${req.path}/`, NO_FILE, EISDIR)) as Failed
+        if (/\/\.{0,2}$/.test(req.path)) {
+          const refused = exclusive && !req.path.endsWith('/') ? EEXIST : EISDIR
+          return (yield* nameless(`${req.path}/`, [refused, refused, refused], refused)) as Failed
+        }
         const there = yield* attempt('resolve', { path: req.path, follow: !exclusive })
         if (there instanceof Failed) return there
         if (!there.exists) return refuse()

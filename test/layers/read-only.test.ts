@@ -23,7 +23,8 @@ const fingerprint = (fs: PlyFs, dir: string): string => {
     lines.push([path, mode, size, mtimeMs, ctimeMs, nlink, ino].join(' '))
     if ((mode & constants.S_IFMT) === constants.S_IFREG) lines.push(fs.readFileSync(path, 'latin1'))
     if ((mode & constants.S_IFMT) === constants.S_IFLNK) lines.push(fs.readlinkSync(path))
-    if ((mode & constants.S_IFMT) === constants.S_IFDIR) for (const name of fs.readdirSync(path).sort()) visit(join(path, name))
+    if ((mode & constants.S_IFMT) === constants.S_IFDIR)
+      for (const name of fs.readdirSync(path).sort()) visit(join(path, name))
   }
   visit(dir)
   return lines.join('\n')

@@ -1,0 +1,120 @@
+/** Copying a file or directory up: contents, mode, owner, times and extended attributes. */
+import { Buffer } from 'node:buffer'
+import {
+  attempt,
+  attemptOn,
+  call,
+  callOn,
+  Failed,
+  type Path,
+  preciseOf,
+  type Request,
+  type Stats,
+} from '../../lib/layer.js'
+import { isOwnXattr } from './marks.js'
+import type { Node, Origin } from './node.js'
+import type { Steps, Tree } from './tree.js'
+
+const CHUNK = 1 << 20
+const O_WRONLY_CREAT_EXCL = 0o301
+
+/** Copies one node to the upper; the directory above it is there. Throws what fails. */
+export function* copyNode(tree: Tree, parent: Node, node: Node, data: boolean): Steps<void> {
+  const self = tree.upper.asSelf
+  const from = node.lower as Path
+  const to = tree.at(node)
+  const stats = yield* call('getattr', { path: from, follow: false, precise: true })
+  const before = yield* callOn(self, 'getattr', { path: tree.at(parent), follow: false, precise: true })
+  const mode = stats.mode & 0o7777
+  const temporary = tree.marks.temporary(tree.at(parent))
+  if (node.isDirectory) yield* callOn(self, 'mkdir', { path: temporary, mode })
+  else if (node.isLink) {
+    const target = yield* call('readlink', { path: from })
+    yield* callOn(self, 'symlink', { path: temporary, target })
+  } else if (node.isFile) yield* contents(tree, from, temporary, data)
+  else yield* callOn(self, 'mknod', { path: temporary, mode: stats.mode, rdev: stats.rdev })
+  yield* attributes(tree, from, temporary, stats, node)
+  if (node.upper) {
+    // Somebody who waited for nothing did it meanwhile.
+    yield* attemptOn(self, node.isDirectory ? 'rmdir' : 'unlink', { path: temporary })
+    return
+  }
+  yield* callOn(self, 'rename', { path: temporary, newPath: to, flags: 0 })
+  node.upper = true
+  node.origin = originOf(from, stats)
+  if (node.isDirectory) {
+    node.loaded = true
+    node.identity = { dev: stats.dev, ino: stats.ino }
+  } else {
+    node.lower = undefined
+    // A link that is broken becomes a file of its own.
+    if (stats.nlink === 1) node.identity = { dev: stats.dev, ino: stats.ino }
+  }
+  yield* attemptOn(self, 'setattr', { path: tree.at(parent), follow: false, set: timesOf(before) })
+  tree.counters.copiedUp++
+}
+
+function* contents(tree: Tree, from: Path, to: Path, data: boolean): Steps<void> {
+  const self = tree.upper.asSelf
+  const out = yield* callOn(self, 'create', { path: to, flags: O_WRONLY_CREAT_EXCL, mode: 0o600 })
+  try {
+    if (!data) return
+    const fd = yield* call('open', { path: from, flags: 0, mode: 0 })
+    try {
+      const buffer = Buffer.allocUnsafe(CHUNK)
+      for (let at = 0; ; ) {
+        const length = yield* call('read', { fd, buffer, offset: 0, length: CHUNK, position: at })
+        if (length === 0) break
+        for (let done = 0; done < length; ) {
+          const rest = { offset: done, length: length - done, position: at + done }
+          done += yield* callOn(self, 'write', { fd: out, buffer, ...rest })
+        }
+        at += length
+        tree.counters.copiedBytes += length
+      }
+    } finally {
+      yield* attempt('release', { fd })
+    }
+  } finally {
+    yield* attemptOn(self, 'release', { fd: out })
+  }
+}
+
+function* attributes(tree: Tree, from: Path, to: Path, stats: Stats, node: Node): Steps<void> {
+  const self = tree.upper.asSelf
+  const made = yield* callOn(self, 'getattr', { path: to, follow: false, precise: false })
+  if (made.uid !== stats.uid || made.gid !== stats.gid) {
+    const owned = yield* attemptOn(self, 'setattr', {
+      path: to,
+      follow: false,
+      set: { uid: stats.uid, gid: stats.gid },
+    })
+    // Whoever may not give files away keeps the copy as their own.
+    if (owned instanceof Failed && owned.errno !== 'EPERM') throw owned
+  }
+  const names = yield* attempt('listxattr', { path: from, follow: false })
+  for (const name of names instanceof Failed ? [] : names) {
+    if (isOwnXattr(name)) continue
+    const value = yield* attempt('getxattr', { path: from, follow: false, name })
+    if (value instanceof Failed) continue
+    yield* attemptOn(self, 'setxattr', { path: to, follow: false, name, value, flags: 0 })
+  }
+  if (!node.isLink && (made.mode & 0o7777) !== (stats.mode & 0o7777)) {
+    yield* callOn(self, 'setattr', { path: to, follow: false, set: { mode: stats.mode & 0o7777 } })
+  }
+  yield* attemptOn(self, 'setattr', { path: to, follow: false, set: timesOf(stats) })
+}
+
+export const originOf = (path: Path, { ino, size, mtimeMs, ctimeMs }: Stats): Origin => ({
+  path,
+  ino,
+  size,
+  mtimeMs,
+  ctimeMs,
+})
+
+export const timesOf = (stats: Stats): Request<'setattr'>['set'] => {
+  const precise = preciseOf(stats)
+  if (precise === undefined) return { atime: stats.atimeMs / 1000, mtime: stats.mtimeMs / 1000 }
+  return { atimeNs: precise.atimeNs, mtimeNs: precise.mtimeNs }
+}

@@ -1,0 +1,125 @@
+/**
+ * How the upper says what is hidden, opaque or moved. As the kernel's overlayfs where the upper can (Documentation/
+ * filesystems/overlayfs.rst: a character device 0/0, trusted.overlay.opaque, trusted.overlay.redirect), so that it can be
+ * mounted; else by names, as AUFS and the OCI's image layers do. Both are understood.
+ */
+import { Buffer } from 'node:buffer'
+import { attemptOn, type Call, Failed, type Op, type OtherFs, type Path, type Reply } from '../../lib/layer.js'
+import { join } from './node.js'
+
+/** Names that begin so are the overlay's own. */
+export const RESERVED = '.wh.'
+const OPAQUE_NAME = '.wh..wh..opq'
+const REDIRECT_NAME = '.wh..wh.redirect'
+const TEMPORARY = '.wh..wh.tmp.'
+const OPAQUE = 'trusted.overlay.opaque'
+const REDIRECT = 'trusted.overlay.redirect'
+const S_IFCHR = 0o020000
+const O_WRONLY_CREAT_EXCL = 0o301
+
+export const isOwnXattr = (name: string): boolean =>
+  name.startsWith('trusted.overlay.') || name.startsWith('user.overlay.')
+
+type Steps<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
+
+export class Marks {
+  #devices = true
+  #xattrs: boolean
+  #temporary = 0
+
+  constructor(readonly upper: OtherFs) {
+    this.#xattrs = upper.capabilities.xattr
+  }
+
+  temporary(dir: Path): Path {
+    return join(dir, `${TEMPORARY}${(++this.#temporary).toString(36)}`)
+  }
+
+  /** Hides `name` in `dir`. What is there on the upper, a file, is replaced. */
+  *hide(dir: Path, name: string): Steps<Failed | undefined> {
+    const { upper } = this
+    const path = join(dir, name)
+    if (this.#devices) {
+      const temporary = this.temporary(dir)
+      const made = yield* attemptOn(upper, 'mknod', { path: temporary, mode: S_IFCHR, rdev: 0 })
+      if (made === undefined) {
+        return (yield* attemptOn(upper, 'rename', { path: temporary, newPath: path, flags: 0 })) as Failed | undefined
+      }
+      this.#devices = false
+    }
+    const marked = yield* this.#note(join(dir, `${RESERVED}${name}`), '')
+    if (marked !== undefined) return marked
+    const taken = yield* attemptOn(upper, 'unlink', { path })
+    return taken instanceof Failed && taken.errno !== 'ENOENT' ? taken : undefined
+  }
+
+  /** Takes the whiteout of `name` away. */
+  *show(dir: Path, name: string): Steps<Failed | undefined> {
+    const { upper } = this
+    const path = join(dir, name)
+    const stats = yield* attemptOn(upper, 'lookup', { path })
+    if (!(stats instanceof Failed) && isWhiteout(stats)) {
+      return (yield* attemptOn(upper, 'unlink', { path })) as Failed | undefined
+    }
+    yield* attemptOn(upper, 'unlink', { path: join(dir, `${RESERVED}${name}`) })
+    return undefined
+  }
+
+  /** Takes only the whiteout by name away: something has been renamed over one that is a device. */
+  *shown(dir: Path, name: string): Steps<void> {
+    if (!this.#devices) yield* attemptOn(this.upper, 'unlink', { path: join(dir, `${RESERVED}${name}`) })
+  }
+
+  *makeOpaque(dir: Path): Steps<Failed | undefined> {
+    return yield* this.#mark(dir, OPAQUE, 'y', OPAQUE_NAME)
+  }
+  *redirect(dir: Path, to: Path): Steps<Failed | undefined> {
+    return yield* this.#mark(dir, REDIRECT, to, REDIRECT_NAME)
+  }
+
+  /** What `dir`, whose listing is `names`, says of itself: it shows nothing of the lower, or that of another path. */
+  *read(dir: Path, names: ReadonlySet<string>): Steps<{ opaque: boolean; redirect: string | undefined }> {
+    let redirect = names.has(REDIRECT_NAME) ? yield* this.#text(join(dir, REDIRECT_NAME)) : undefined
+    let opaque = names.has(OPAQUE_NAME)
+    for (const prefix of this.#xattrs ? ['trusted', 'user'] : []) {
+      const name = (what: string) => ({ path: dir, follow: false, name: `${prefix}.overlay.${what}` })
+      const answer = yield* attemptOn(this.upper, 'getxattr', name('opaque'))
+      if (!(answer instanceof Failed) && String(answer) === 'y') opaque = true
+      const to = yield* attemptOn(this.upper, 'getxattr', name('redirect'))
+      if (!(to instanceof Failed)) redirect ??= String(to)
+    }
+    return { opaque, redirect }
+  }
+
+  *#mark(dir: Path, name: string, value: string, file: string): Steps<Failed | undefined> {
+    if (this.#xattrs) {
+      const request = { path: dir, follow: false, name, value: Buffer.from(value), flags: 0 }
+      const set = yield* attemptOn(this.upper, 'setxattr', request)
+      if (set === undefined) return undefined
+      this.#xattrs = false
+    }
+    return yield* this.#note(join(dir, file), value)
+  }
+
+  *#note(path: Path, text: string): Steps<Failed | undefined> {
+    const { upper } = this
+    const fd = yield* attemptOn(upper, 'create', { path, flags: O_WRONLY_CREAT_EXCL, mode: 0o600 })
+    if (fd instanceof Failed) return fd.errno === 'EEXIST' ? undefined : fd
+    const buffer = Buffer.from(text)
+    const written = yield* attemptOn(upper, 'write', { fd, buffer, offset: 0, length: buffer.length, position: 0 })
+    yield* attemptOn(upper, 'release', { fd })
+    return written instanceof Failed ? written : undefined
+  }
+
+  *#text(path: Path): Steps<string | undefined> {
+    const fd = yield* attemptOn(this.upper, 'open', { path, flags: 0, mode: 0 })
+    if (fd instanceof Failed) return undefined
+    const buffer = Buffer.alloc(4096)
+    const length = yield* attemptOn(this.upper, 'read', { fd, buffer, offset: 0, length: 4096, position: 0 })
+    yield* attemptOn(this.upper, 'release', { fd })
+    return length instanceof Failed ? undefined : buffer.toString('utf8', 0, length)
+  }
+}
+
+export const isWhiteout = (stats: { readonly mode: number; readonly rdev: number }): boolean =>
+  (stats.mode & 0o170000) === S_IFCHR && stats.rdev === 0

@@ -1,0 +1,209 @@
+/** Open files: how many there are, and by how much they grow. */
+import {
+  type Around,
+  attempt,
+  type Call,
+  call,
+  type ExtensionMap,
+  Failed,
+  O_CREAT,
+  O_EXCL,
+  O_TRUNC,
+  type Op,
+  type Reply,
+  type Request,
+} from '../../lib/layer.js'
+import type { Account, Opened } from './account.js'
+
+const EDQUOT = Failed.of('EDQUOT')
+const EMFILE = Failed.of('EMFILE')
+const ENOTSUP = Failed.of('ENOTSUP')
+const S_IFMT = 0o170000
+const S_IFREG = 0o100000
+const O_APPEND = 0o2000
+const FALLOC_PUNCH_HOLE = 2
+
+type Opening = 'open' | 'create' | 'tmpfile'
+type Asking<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
+
+export const keyOf = ({ dev, ino }: { readonly dev: number; readonly ino: number }): string => `${dev}:${ino}`
+
+export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: string) => boolean): ExtensionMap => {
+  /** Opens below, and keeps an account of what may be written. */
+  function* opened<O extends Opening>(op: O, req: Request<O>): Around<O> {
+    if (!account.has('handles', 1)) return EMFILE
+    // Taken at once: others may come before the answer.
+    account.handles++
+    let fd: number | undefined
+    try {
+      const out = yield* attempt(op, req)
+      if (out instanceof Failed) return out
+      if (counts) {
+        const failed = yield* note(out as number, req.flags)
+        if (failed !== undefined) {
+          yield* attempt('release', { fd: out as number })
+          return failed
+        }
+      }
+      fd = out as number
+      return out
+    } finally {
+      if (fd === undefined) account.handles--
+      else handles.add(fd)
+    }
+  }
+  const handles = new Set<number>()
+
+  /** A file that cannot be looked at cannot be counted. */
+  function* note(fd: number, flags: number): Asking<Failed | undefined> {
+    const stats = yield* attempt('getattr', { path: '', fd, follow: true, precise: false })
+    if (stats instanceof Failed) return stats
+    if ((stats.mode & S_IFMT) !== S_IFREG) return undefined
+    const file = account.of(keyOf(stats), stats.size)
+    if ((flags & O_TRUNC) !== 0) account.resize(file, stats.size)
+    file.opens++
+    account.open.set(fd, { file, offset: 0, appends: (flags & O_APPEND) !== 0 })
+    return undefined
+  }
+
+  /** What is there is opened; what is not takes a name. */
+  function* created(req: Request<'create'>): Around<'create'> {
+    const { flags } = req
+    if ((flags & O_EXCL) === 0) {
+      const out = yield* opened('open', { ...req, flags: flags & ~O_CREAT })
+      if (!(out instanceof Failed) || out.errno !== 'ENOENT') return out
+    }
+    if (!account.has('files', 1) || isTooDeep(req.path)) return EDQUOT
+    account.files++
+    const out = yield* opened('create', { ...req, flags: flags | O_EXCL })
+    if (!(out instanceof Failed)) return out
+    account.files--
+    // Made meanwhile by somebody else, or a link that leads to a name yet to be made.
+    if (out.errno !== 'EEXIST' || (flags & O_EXCL) !== 0) return out
+    account.files++
+    const again = yield* opened('create', req)
+    if (again instanceof Failed) account.files--
+    return again
+  }
+
+  /** Performs what makes an open file as long as `end`, if there is room. */
+  function* growing<T>(
+    target: Opened | undefined,
+    end: number,
+    perform: () => Asking<T | Failed>,
+    reached: (out: T) => number,
+  ): Asking<T | Failed> {
+    if (target === undefined) return yield* perform()
+    const { file } = target
+    const before = file.size
+    if (!account.has('bytes', end - before)) return EDQUOT
+    if (end > before) account.resize(file, end)
+    const out = yield* perform()
+    const to = out instanceof Failed ? before : reached(out)
+    // Less was written than was asked for; unless it has grown further meanwhile.
+    if (file.size === end && to < end && end > before) account.resize(file, Math.max(before, to))
+    return out
+  }
+
+  return {
+    open: {
+      *around(req) {
+        return yield* opened('open', req)
+      },
+    },
+    create: {
+      *around(req) {
+        return yield* created(req)
+      },
+    },
+    tmpfile: {
+      *around(req) {
+        return yield* opened('tmpfile', req)
+      },
+    },
+    release: {
+      *around(req) {
+        const out = yield* attempt('release', req)
+        if (handles.delete(req.fd)) account.handles--
+        account.closed(req.fd)
+        return out
+      },
+    },
+    ...(counts
+      ? ({
+          read: {
+            reply(length, { fd, position }) {
+              const target = account.open.get(fd)
+              if (target !== undefined && position === null) target.offset += length
+              return length
+            },
+          },
+          write: {
+            *around(req) {
+              const target = account.open.get(req.fd)
+              const { position, length } = req
+              const own = target !== undefined && position === null
+              const start =
+                target === undefined
+                  ? 0
+                  : target.appends
+                    ? target.file.size
+                    : position === null
+                      ? target.offset
+                      : position
+              // Moved at once: the next write may come before the answer.
+              if (own) target.offset = start + length
+              const out = yield* growing<number>(
+                target,
+                start + length,
+                () => attempt('write', req),
+                (written) => start + written,
+              )
+              if (own && target.offset === start + length) target.offset = start + (out instanceof Failed ? 0 : out)
+              return out
+            },
+          },
+          fallocate: {
+            *around(req) {
+              if ((req.mode & FALLOC_PUNCH_HOLE) !== 0) return yield* attempt('fallocate', req)
+              // What is kept beyond the end would not be seen in the size.
+              if (req.mode !== 0) return ENOTSUP
+              const end = req.offset + req.length
+              return yield* growing<void>(
+                account.open.get(req.fd),
+                end,
+                () => attempt('fallocate', req),
+                () => end,
+              )
+            },
+          },
+          copy_file_range: {
+            *around(req) {
+              return yield* growing<number>(
+                account.open.get(req.fdOut),
+                req.offsetOut + req.length,
+                () => attempt('copy_file_range', req),
+                (copied) => req.offsetOut + copied,
+              )
+            },
+          },
+          setattr: {
+            *around(req) {
+              const { size } = req.set
+              if (size === undefined) return yield* attempt('setattr', req)
+              const { path, dentry, fd, file: known, follow } = req
+              const stats = yield* call('getattr', { path, dentry, fd, file: known, follow, precise: false })
+              const file = account.of(keyOf(stats), stats.size)
+              if (!account.has('bytes', size - file.size)) return EDQUOT
+              const before = file.size
+              account.resize(file, size)
+              const out = yield* attempt('setattr', req)
+              if (out instanceof Failed && file.size === size) account.resize(file, before)
+              account.drop(file)
+              return out
+            },
+          },
+        } satisfies ExtensionMap)
+      : {}),
+  } satisfies ExtensionMap
+}
