@@ -1,0 +1,106 @@
+/** What a session counts, in memory that its thread and the one that asks share: nobody has to be interrupted to look. */
+import { type FuseOp, OPCODES } from './abi.js'
+
+const NAMES: (FuseOp | undefined)[] = []
+for (const op of Object.keys(OPCODES) as FuseOp[]) NAMES[OPCODES[op]] = op
+const CODES = NAMES.length
+
+/** Where the other counters are, after two rows of one number an opcode. */
+const SPARE = 2 * CODES
+const AT = {
+  inodes: SPARE,
+  open: SPARE + 1,
+  passed: SPARE + 2,
+  kept: SPARE + 3,
+  errors: SPARE + 4,
+  bytes: SPARE + 5,
+} as const
+const SIZE = SPARE + 8
+
+/** Words of the control block. */
+const STATE = 0
+const SECONDS = 1
+export const STARTING = 0
+export const MOUNTED = 1
+export const ABANDONED = 2
+
+export interface Counts {
+  /** Requests that came up, by opcode. */
+  readonly requests: { readonly [O in FuseOp]?: number }
+  /** Milliseconds spent on them, by opcode; empty unless latencies were asked for. */
+  readonly milliseconds: { readonly [O in FuseOp]?: number }
+  /** Of these, answered with an error. */
+  readonly errors: number
+  /** Inodes that the kernel holds, and open files. */
+  readonly inodes: number
+  readonly open: number
+  /** Open files that were passed through to the kernel, and those that were not. */
+  readonly passedThrough: number
+  readonly keptBack: number
+}
+
+export class Counters {
+  readonly shared: SharedArrayBuffer
+  readonly numbers: Float64Array
+  readonly #control: Int32Array
+
+  /** @param shared another thread's */
+  constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(SIZE * 8 + 16)) {
+    this.shared = shared
+    this.numbers = new Float64Array(shared, 0, SIZE)
+    this.#control = new Int32Array(shared, SIZE * 8, 4)
+  }
+
+  count(code: number): void {
+    if (code < CODES) (this.numbers[code] as number)++
+  }
+  took(code: number, milliseconds: number): void {
+    if (code < CODES) this.numbers[CODES + code] = (this.numbers[CODES + code] as number) + milliseconds
+  }
+  failed(): void {
+    ;(this.numbers[AT.errors] as number)++
+  }
+  set(what: 'inodes' | 'open' | 'passed' | 'kept', value: number): void {
+    this.numbers[AT[what]] = value
+  }
+
+  /** Whether latencies are wanted. */
+  get timed(): boolean {
+    return this.#control[SECONDS] === 1
+  }
+  set timed(on: boolean) {
+    this.#control[SECONDS] = on ? 1 : 0
+  }
+  /** Tells the session's thread that it may begin, or that it must not. */
+  announce(state: typeof MOUNTED | typeof ABANDONED): void {
+    Atomics.store(this.#control, STATE, state)
+    Atomics.notify(this.#control, STATE)
+  }
+  /** Waits for that. */
+  awaited(): number {
+    Atomics.wait(this.#control, STATE, STARTING)
+    return Atomics.load(this.#control, STATE)
+  }
+
+  snapshot(): Counts {
+    const requests: { [op: string]: number } = {}
+    const milliseconds: { [op: string]: number } = {}
+    NAMES.forEach((op, code) => {
+      if (op === undefined) return
+      const count = this.numbers[code] as number
+      const ms = this.numbers[CODES + code] as number
+      if (count > 0) requests[op] = count
+      if (ms > 0) milliseconds[op] = ms
+    })
+    const at = (what: keyof typeof AT): number => this.numbers[AT[what]] as number
+    return {
+      requests,
+      milliseconds,
+      errors: at('errors'),
+      inodes: at('inodes'),
+      open: at('open'),
+      passedThrough: at('passed'),
+      keptBack: at('kept'),
+    }
+  }
+}

@@ -1,0 +1,179 @@
+/** Requests on attributes. */
+import { constants } from 'node:os'
+import type { Attributes, Stats } from '../../op.js'
+import { Failed } from '../../verdict.js'
+import {
+  FATTR_ATIME,
+  FATTR_ATIME_NOW,
+  FATTR_FH,
+  FATTR_GID,
+  FATTR_KILL_SUIDGID,
+  FATTR_MODE,
+  FATTR_MTIME,
+  FATTR_MTIME_NOW,
+  FATTR_SIZE,
+  FATTR_UID,
+  FUSE_GETATTR_FH,
+} from '../abi.js'
+import { putStatxTime } from '../attr.js'
+import { encodeEmpty, encodeInPlace, encodeStatfs } from '../encode.js'
+import type { Inode } from '../inode-table.js'
+import { ACCESS_IN, ATTR_OUT, GETATTR_IN, SETATTR_IN, STATX, STATX_IN, STATX_OUT } from '../layout.js'
+import { refused, type Session, type Target } from '../session.js'
+import { REPLY, type RequestWire, setU64, U64_MAX } from '../wire.js'
+
+const { ESTALE, EFBIG } = constants.errno
+const O_ACCMODE = 3
+const S_ISUID = 0o4000
+const S_ISGID = 0o2000
+const S_IXGRP = 0o010
+const S_IFMT = 0o170000
+const S_IFREG = 0o100000
+
+/** By the open file that the request names, if it does; else by name, else by any open file. */
+const targetOf = (s: Session, inode: Inode, byFh: boolean, fh: number): Target | undefined => {
+  if (byFh) {
+    const handle = s.handles.get(fh)
+    if (handle !== undefined && handle.fd !== -1) return s.opened(handle)
+  }
+  return s.target(inode)
+}
+
+/** Asked by name and gone: whoever has it open can still ask; others look its name up anew. */
+const statsOf = (s: Session, inode: Inode, target: Target): Stats | Failed | undefined => {
+  const stats = s.stats(target)
+  if (!(stats instanceof Failed) || stats.errno !== 'ENOENT' || target.fd !== undefined) return stats
+  const handle = inode.handles?.find(({ fd }) => fd !== -1)
+  return handle === undefined ? undefined : s.stats({ path: '', fd: handle.fd, file: handle.file })
+}
+
+const attributesOf = (s: Session, w: RequestWire, flags: number, fh: number): Stats | number => {
+  const inode = s.table.get(w.nodeid)
+  if (inode === undefined) return -ESTALE
+  const target = targetOf(s, inode, (flags & FUSE_GETATTR_FH) !== 0, fh)
+  const stats = target === undefined ? undefined : statsOf(s, inode, target)
+  if (stats === undefined) return -ESTALE
+  return stats instanceof Failed ? refused(stats) : stats
+}
+
+export const getattr = (s: Session, w: RequestWire): number => {
+  const stats = attributesOf(s, w, w.u32(GETATTR_IN.getattr_flags), w.u64(GETATTR_IN.fh))
+  return typeof stats === 'number' ? stats : s.replyAttr(s.table.get(w.nodeid) as Inode, stats)
+}
+
+const nsOf = (w: RequestWire, at: number, nsecAt: number): bigint =>
+  BigInt(w.i64(at)) * 1_000_000_000n + BigInt(w.u32(nsecAt))
+/** The time as the kernel stamps files; its caller asked for the present. */
+const now = (s: Session): bigint => s.native?.coarseTime() ?? BigInt(Date.now()) * 1_000_000n
+
+/** Without the bits that do not survive a change by somebody else; undefined where there are none. */
+export const withoutSetId = ({ mode }: Stats): number | undefined => {
+  if ((mode & S_IFMT) !== S_IFREG) return undefined
+  const drop = (mode & S_ISUID) | ((mode & S_IXGRP) === 0 ? 0 : mode & S_ISGID)
+  return drop === 0 ? undefined : mode & 0o7777 & ~drop
+}
+
+type Draft = { -readonly [K in keyof Attributes]: Attributes[K] }
+
+export const setattr = (s: Session, w: RequestWire): number => {
+  const inode = s.table.get(w.nodeid)
+  if (inode === undefined) return -ESTALE
+  const valid = w.u32(SETATTR_IN.valid)
+  let target = targetOf(s, inode, (valid & FATTR_FH) !== 0, w.u64(SETATTR_IN.fh))
+  if (target === undefined) return -ESTALE
+  const set: Draft = {}
+  if ((valid & FATTR_MODE) !== 0) set.mode = w.u32(SETATTR_IN.mode) & 0o7777
+  if ((valid & FATTR_UID) !== 0) set.uid = w.u32(SETATTR_IN.uid)
+  if ((valid & FATTR_GID) !== 0) set.gid = w.u32(SETATTR_IN.gid)
+  if ((valid & FATTR_SIZE) !== 0) {
+    const size = w.u64(SETATTR_IN.size)
+    if (size === U64_MAX) return -EFBIG
+    set.size = size
+    target = writable(s, inode, target)
+  }
+  if ((valid & FATTR_ATIME) !== 0) {
+    set.atimeNs = (valid & FATTR_ATIME_NOW) !== 0 ? now(s) : nsOf(w, SETATTR_IN.atime, SETATTR_IN.atimensec)
+  }
+  if ((valid & FATTR_MTIME) !== 0) {
+    set.mtimeNs = (valid & FATTR_MTIME_NOW) !== 0 ? now(s) : nsOf(w, SETATTR_IN.mtime, SETATTR_IN.mtimensec)
+  }
+  if ((valid & FATTR_KILL_SUIDGID) !== 0 && set.mode === undefined) {
+    const stats = s.stats(target)
+    const mode = stats instanceof Failed ? undefined : withoutSetId(stats)
+    if (mode !== undefined) set.mode = mode
+  }
+  const { path, fd, file } = target
+  const some = (valid & ~(FATTR_FH | FATTR_KILL_SUIDGID)) !== 0 || set.mode !== undefined
+  if (some) {
+    const failed = s.ask('setattr', { path, fd, file, dentry: undefined, follow: false, set })
+    if (failed instanceof Failed) return failed.errno === 'ENOENT' ? -ESTALE : refused(failed)
+  }
+  const stats = statsOf(s, inode, target)
+  if (stats === undefined) return -ESTALE
+  return stats instanceof Failed ? refused(stats) : s.replyAttr(inode, stats)
+}
+
+/** ftruncate(2) wants a file that is open for writing; a file without a name has only its open files. */
+const writable = (s: Session, inode: Inode, target: Target): Target => {
+  if (target.fd === undefined) return target
+  const handle = inode.handles?.find((each) => each.fd !== -1 && (each.flags & O_ACCMODE) !== 0)
+  if (handle !== undefined) return s.opened(handle)
+  return target.path === '' ? target : { path: target.path, fd: undefined, file: undefined }
+}
+
+/** linux/stat.h: STATX_BASIC_STATS | STATX_BTIME. */
+const STATX_MASK = 0xfff
+const major = (dev: number): number => (dev >>> 8) & 0xfff
+const minor = (dev: number): number => (dev & 0xff) | ((dev >>> 12) & 0xfff00)
+
+export const statx = (s: Session, w: RequestWire): number => {
+  const stats = attributesOf(s, w, w.u32(STATX_IN.getattr_flags), w.u64(STATX_IN.fh))
+  if (typeof stats === 'number') return stats
+  const inode = s.table.get(w.nodeid) as Inode
+  // attr_valid and its nanoseconds are where fuse_attr_out has them.
+  s.replyAttr(inode, stats)
+  const { view, bytes } = s.out
+  bytes.fill(0, REPLY + ATTR_OUT.dummy, REPLY + STATX_OUT.SIZE)
+  const at = REPLY + STATX_OUT.stat
+  view.setUint32(at + STATX.mask, STATX_MASK, true)
+  view.setUint32(at + STATX.blksize, stats.blksize, true)
+  view.setUint32(at + STATX.nlink, stats.nlink, true)
+  view.setUint32(at + STATX.uid, stats.uid, true)
+  view.setUint32(at + STATX.gid, stats.gid, true)
+  view.setUint16(at + STATX.mode, stats.mode, true)
+  setU64(view, at + STATX.ino, s.ino(inode, stats))
+  setU64(view, at + STATX.size, stats.size)
+  setU64(view, at + STATX.blocks, stats.blocks)
+  putStatxTime(view, at + STATX.atime, stats, 'atime')
+  putStatxTime(view, at + STATX.btime, stats, 'birthtime')
+  putStatxTime(view, at + STATX.ctime, stats, 'ctime')
+  putStatxTime(view, at + STATX.mtime, stats, 'mtime')
+  view.setUint32(at + STATX.rdev_major, major(stats.rdev), true)
+  view.setUint32(at + STATX.rdev_minor, minor(stats.rdev), true)
+  return encodeInPlace(s.out, STATX_OUT.SIZE)
+}
+
+export const access = (s: Session, w: RequestWire): number => {
+  const inode = s.table.get(w.nodeid)
+  const path = inode === undefined ? undefined : s.table.pathOf(inode)
+  if (path === undefined) return -ESTALE
+  const failed = s.ask('access', { path, dentry: undefined, mask: w.u32(ACCESS_IN.mask) })
+  return failed instanceof Failed ? refused(failed) : encodeEmpty(s.out)
+}
+
+/** Linux's NAME_MAX; node:fs does not tell. */
+const NAME_MAX = 255
+
+export const statfs = (s: Session, w: RequestWire): number => {
+  const inode = s.table.get(w.nodeid)
+  const path = (inode === undefined ? undefined : s.table.pathOf(inode)) ?? '/'
+  const st = s.ask('statfs', { path, dentry: undefined })
+  if (st instanceof Failed) return refused(st)
+  const { blocks, bfree, bavail, files, ffree, bsize } = st
+  return encodeStatfs(s.out, { blocks, bfree, bavail, files, ffree, bsize, namelen: NAME_MAX, frsize: bsize })
+}
+
+export const syncfs = (s: Session, _w: RequestWire): number => {
+  const failed = s.ask('syncfs', { path: '/', dentry: undefined })
+  return failed instanceof Failed ? refused(failed) : encodeEmpty(s.out)
+}

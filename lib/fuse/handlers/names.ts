@@ -1,0 +1,170 @@
+/** Requests on names in a directory. Each handler answers the reply's length, a negative errno, or 0 for no reply. */
+import { constants as fs } from 'node:fs'
+import { constants } from 'node:os'
+import type { Request, Stats } from '../../op.js'
+import { Failed } from '../../verdict.js'
+import { forgetCount, forgetNlookup, forgetNodeid } from '../args.js'
+import { encodeBytes, encodeEmpty, encodeInPlace } from '../encode.js'
+import type { Inode } from '../inode-table.js'
+import { ENTRY_OUT, FORGET_IN, LINK_IN, MKDIR_IN, MKNOD_IN, RENAME_IN, RENAME2_IN } from '../layout.js'
+import { refused, type Session } from '../session.js'
+import { REPLY, type RequestWire } from '../wire.js'
+
+const { ENOENT, EINVAL, ESTALE } = constants.errno
+const { O_RDONLY, O_NOFOLLOW } = fs
+const S_IFREG = 0o100000
+/** linux/fs.h */
+const RENAME_NOREPLACE = 1
+const RENAME_EXCHANGE = 2
+
+const lookupAt = (s: Session, path: string): Stats | Failed =>
+  s.ask('lookup', { path, dentry: undefined, precise: true })
+
+export const lookup = (s: Session, w: RequestWire): number => {
+  const dir = s.table.get(w.nodeid)
+  if (dir === undefined) return -ESTALE
+  const { name } = w
+  if (name === '.' || name === '..') return lookupDots(s, dir, name)
+  const path = s.table.pathIn(dir, name)
+  if (path === undefined) return -ENOENT
+  const stats = lookupAt(s, path)
+  if (stats instanceof Failed) {
+    if (stats.errno !== 'ENOENT') return refused(stats)
+    s.table.drop(dir, name)
+    if (s.knobs.negativeTtl === 0) return -ENOENT
+    s.putNoEntry(REPLY)
+    return encodeInPlace(s.out, ENTRY_OUT.SIZE)
+  }
+  return s.replyEntry(s.table.adopt(dir, name, stats), stats)
+}
+
+/** Only an NFS server asks so. */
+const lookupDots = (s: Session, dir: Inode, name: string): number => {
+  const inode = name === '.' ? dir : (dir.parent ?? s.table.root)
+  const target = s.target(inode)
+  if (target === undefined) return -ESTALE
+  const stats = s.stats(target)
+  return stats instanceof Failed ? refused(stats) : s.replyEntry(inode, stats)
+}
+
+export const forget = (s: Session, w: RequestWire): number => {
+  s.table.forget(w.nodeid, w.u64(FORGET_IN.nlookup))
+  return 0
+}
+export const batchForget = (s: Session, w: RequestWire): number => {
+  const count = forgetCount(w)
+  for (let k = 0; k < count; k++) s.table.forget(forgetNodeid(w, k), forgetNlookup(w, k))
+  return 0
+}
+
+export const readlink = (s: Session, w: RequestWire): number => {
+  const inode = s.table.get(w.nodeid)
+  const path = inode === undefined ? undefined : s.table.pathOf(inode)
+  if (path === undefined) return -ESTALE
+  const target = s.ask('readlink', { path, dentry: undefined })
+  return target instanceof Failed ? refused(target) : encodeBytes(s.out, target)
+}
+
+/** What has just been made. */
+const made = (s: Session, dir: Inode, name: string, path: string): number => {
+  const stats = lookupAt(s, path)
+  if (stats instanceof Failed) return refused(stats)
+  return s.replyEntry(s.table.adopt(dir, name, stats), stats)
+}
+type Making = { [O in 'symlink' | 'mknod' | 'mkdir']: (path: string, w: RequestWire) => Request<O> }
+const making: Making = {
+  symlink: (path, w) => ({ path, dentry: undefined, target: w.name2 }),
+  mknod: (path, w) => ({ path, dentry: undefined, mode: w.u32(MKNOD_IN.mode), rdev: w.u32(MKNOD_IN.rdev) }),
+  mkdir: (path, w) => ({ path, dentry: undefined, mode: w.u32(MKDIR_IN.mode) }),
+}
+const make =
+  <O extends keyof Making>(op: O) =>
+  (s: Session, w: RequestWire): number => {
+    const dir = s.table.get(w.nodeid)
+    if (dir === undefined) return -ESTALE
+    const { name } = w
+    const path = s.table.pathIn(dir, name)
+    if (path === undefined) return -ENOENT
+    s.ids?.assume(w)
+    let failed: unknown
+    try {
+      failed = s.ask(op, making[op](path, w) as Request<O>)
+    } finally {
+      s.ids?.resume(w)
+    }
+    return failed instanceof Failed ? refused(failed) : made(s, dir, name, path)
+  }
+export const symlink = make('symlink')
+export const mknod = make('mknod')
+export const mkdir = make('mkdir')
+
+const remove =
+  (op: 'unlink' | 'rmdir') =>
+  (s: Session, w: RequestWire): number => {
+    const dir = s.table.get(w.nodeid)
+    if (dir === undefined) return -ESTALE
+    const { name } = w
+    const path = s.table.pathIn(dir, name)
+    if (path === undefined) return -ENOENT
+    const failed = s.ask(op, { path, dentry: undefined })
+    if (failed instanceof Failed) {
+      if (failed.errno === 'ENOENT') s.table.drop(dir, name)
+      return refused(failed)
+    }
+    s.table.removed(dir, name)
+    return encodeEmpty(s.out)
+  }
+export const unlink = remove('unlink')
+export const rmdir = remove('rmdir')
+
+/**
+ * Holds what is about to be renamed over. Who has looked it up and not opened it yet could only be told ESTALE, and the
+ * kernel looks a name up anew but once.
+ */
+const openGhost = (s: Session, target: Inode, path: string): number | undefined => {
+  if (target.type !== S_IFREG || target.nlink > 1 || target.handles !== undefined) return undefined
+  const fd = s.ask('open', { path, dentry: undefined, flags: O_RDONLY | O_NOFOLLOW, mode: 0 })
+  return fd instanceof Failed ? undefined : fd
+}
+
+const renaming = (s: Session, w: RequestWire, newDirId: number, flags: number): number => {
+  const { table } = s
+  const dir = table.get(w.nodeid)
+  const newDir = table.get(newDirId)
+  if (dir === undefined || newDir === undefined) return -ESTALE
+  // RENAME_WHITEOUT is for whoever is stacked above, and no lower has it.
+  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) return -EINVAL
+  const { name, name2 } = w
+  const path = table.pathIn(dir, name)
+  const newPath = table.pathIn(newDir, name2)
+  if (path === undefined || newPath === undefined) return -ENOENT
+  const target = newDir.children?.get(name2)
+  const ghost = flags === 0 && target !== undefined ? openGhost(s, target, newPath) : undefined
+  const failed = s.ask('rename', { path, dentry: undefined, newPath, newDentry: undefined, flags })
+  if (failed instanceof Failed) {
+    if (ghost !== undefined) s.ask('release', { fd: ghost, file: s.x.files.get(ghost) })
+    return refused(failed)
+  }
+  if (target !== undefined) target.ghost = ghost
+  if ((flags & RENAME_EXCHANGE) !== 0) table.exchange(dir, name, newDir, name2)
+  else table.move(dir, name, newDir, name2)
+  return encodeEmpty(s.out)
+}
+export const rename = (s: Session, w: RequestWire): number => renaming(s, w, w.u64(RENAME_IN.newdir), 0)
+export const rename2 = (s: Session, w: RequestWire): number =>
+  renaming(s, w, w.u64(RENAME2_IN.newdir), w.u32(RENAME2_IN.flags))
+
+export const link = (s: Session, w: RequestWire): number => {
+  const { table } = s
+  const inode = table.get(w.u64(LINK_IN.oldnodeid))
+  const dir = table.get(w.nodeid)
+  if (inode === undefined || dir === undefined) return -ESTALE
+  const { name } = w
+  const newPath = table.pathIn(dir, name)
+  if (newPath === undefined) return -ENOENT
+  const path = table.pathOf(inode)
+  if (path === undefined) return -ENOENT
+  const failed = s.ask('link', { path, dentry: undefined, newPath, newDentry: undefined })
+  if (failed instanceof Failed) return refused(failed)
+  return made(s, dir, name, newPath)
+}

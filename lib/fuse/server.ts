@@ -1,0 +1,65 @@
+/** The serving thread, as the one that mounts sees it. */
+import { closeSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import { ABANDONED, type Counters } from './counters.js'
+import type { FromWorker, WorkerData } from './worker.js'
+
+type Ready = Extract<FromWorker, { readonly type: 'ready' }>
+
+/** On Node 20 a thread does not inherit the loader of TypeScript sources. */
+const start = (data: WorkerData): Worker => {
+  const sources = import.meta.url.endsWith('.ts')
+  const url = new URL(sources ? './worker.ts' : './worker.js', import.meta.url)
+  if (!sources) return new Worker(url, { workerData: data, trackUnmanagedFds: false })
+  const [api, module] = [JSON.stringify(import.meta.resolve('tsx/esm/api')), JSON.stringify(url.href)]
+  const script = `import(${api}).then(({ register }) => { register(); return import(${module}) })`
+  return new Worker(script, { eval: true, workerData: data, trackUnmanagedFds: false })
+}
+
+export class Server {
+  /** The stack is made; the thread waits for the mount. */
+  readonly ready: Promise<Ready>
+  /** INIT is answered. */
+  readonly serving: Promise<void>
+  /** The thread is gone, and the device closed. */
+  readonly ended: Promise<void>
+  keptBack: { readonly [reason: string]: number } = {}
+
+  readonly device: number
+
+  constructor(data: WorkerData, counters: Counters) {
+    this.device = data.device
+    const worker = start(data)
+    let failure: Error | undefined
+    let onReady!: (ready: Ready) => void
+    let onServing!: () => void
+    let fail!: (reason: Error) => void
+    const failed = new Promise<never>((_, reject) => {
+      fail = reject
+    })
+    this.ready = Promise.race([new Promise<Ready>((resolve) => (onReady = resolve)), failed])
+    this.serving = Promise.race([new Promise<void>((resolve) => (onServing = resolve)), failed])
+    // Whoever has stopped waiting is told nothing.
+    for (const promise of [failed, this.ready, this.serving]) promise.catch(() => {})
+    worker.on('message', (message: FromWorker) => {
+      if (message.type === 'ready') onReady(message)
+      else if (message.type === 'serving') onServing()
+      else if (message.type === 'ended') this.keptBack = message.keptBack
+      else fail(new Error(message.message))
+    })
+    worker.on('error', (error) => {
+      failure = error instanceof Error ? error : new Error(String(error))
+      fail(failure)
+    })
+    this.ended = new Promise((resolve, reject) => {
+      worker.on('exit', () => {
+        closeSync(data.device)
+        fail(new Error('the mount ended before it was answered'))
+        counters.announce(ABANDONED)
+        if (failure === undefined) resolve()
+        else reject(failure)
+      })
+    })
+    this.ended.catch(() => {})
+  }
+}

@@ -1,0 +1,194 @@
+/** One mount's state, and what every request's handler uses of it. */
+import type { Caller, Context } from '../context.js'
+import { syncPlan } from '../driver/sync.js'
+import { errnoNumber, errnoText } from '../errno.js'
+import type { Exchange } from '../exchange.js'
+import type { Native } from '../native/index.js'
+import { OPS, type Op, type Reply, type Request, type Stats } from '../op.js'
+import { Failed } from '../verdict.js'
+import { INIT_FLAGS } from './abi.js'
+import { putStats } from './attr.js'
+import { Backing } from './backing.js'
+import { encodeInPlace } from './encode.js'
+import { type Handle, Handles } from './handles.js'
+import { CallerIds } from './identity.js'
+import { MAX_WRITE } from './init.js'
+import { type Inode, InodeTable } from './inode-table.js'
+import { ATTR_OUT, ENTRY_OUT, OPEN_OUT } from './layout.js'
+import type { Knobs } from './offload.js'
+import type { InitOut } from './reply.js'
+import { REPLY, type RequestWire, setU64, Wire } from './wire.js'
+
+type Ask = (req: Request<Op>, cx: Context) => Reply<Op> | Failed
+
+/** What a request is about: a path, or an open file where there is no name any more. */
+export interface Target {
+  readonly path: string
+  readonly fd: number | undefined
+  readonly file: Handle['file']
+}
+
+/** Seconds as the kernel has them. */
+class Valid {
+  readonly seconds: number
+  readonly nanoseconds: number
+  constructor(valid: number) {
+    this.seconds = Math.min(Math.floor(valid), 0xffffffff)
+    this.nanoseconds = this.seconds < 0xffffffff ? Math.floor((valid - this.seconds) * 1e9) : 0
+  }
+}
+
+export interface SessionOptions {
+  readonly knobs: Knobs
+  /** The device's descriptor. */
+  readonly device: number
+  /** undefined: files do not get their callers' ids, and nothing is passed through. */
+  readonly native: Native | undefined
+}
+
+export class Session {
+  readonly table: InodeTable
+  readonly handles = new Handles()
+  /** Where replies are written: a header and the largest READ. */
+  out = new Wire(Buffer.allocUnsafeSlow(REPLY + MAX_WRITE + 4096))
+  readonly knobs: Knobs
+  readonly device: number
+  readonly native: Native | undefined
+  /** Who is asking. */
+  cx: Context
+  readonly ids: CallerIds | undefined
+  backing: Backing | undefined
+  /** Whether the kernel reports what a change owes: FUSE_HANDLE_KILLPRIV_V2. */
+  killpriv = false
+  posixAcl = false
+  readonly entryValid: Valid
+  readonly attrValid: Valid
+  readonly negativeValid: Valid
+  readonly #ops: { readonly [O in Op]: Ask }
+  #caller: Caller
+
+  constructor(
+    readonly x: Exchange,
+    { knobs, device, native }: SessionOptions,
+  ) {
+    const { capabilities } = x.lower
+    this.table = new InodeTable(capabilities.stableInodes, (fd) => {
+      this.ask('release', { fd, file: x.files.get(fd) })
+    })
+    this.knobs = knobs
+    this.device = device
+    this.native = native
+    const ops: { [O in Op]?: Ask } = {}
+    for (const op of OPS) ops[op] = syncPlan(x, op)
+    this.#ops = ops as { readonly [O in Op]: Ask }
+    this.#caller = x.caller
+    this.cx = x.context(x.caller)
+    const isRoot = process.geteuid?.() === 0
+    this.ids = native !== undefined && isRoot && capabilities.kernelFiles === true ? new CallerIds(native) : undefined
+    this.entryValid = new Valid(knobs.entryTtl)
+    this.attrValid = new Valid(knobs.attrTtl)
+    this.negativeValid = new Valid(knobs.negativeTtl)
+  }
+
+  /**
+   * Before the mount: the root's own numbers.
+   * @throws {Error} where the stack does not answer for it, now and at once
+   */
+  prepare(): void {
+    const stats = this.stats({ path: '/', fd: undefined, file: undefined })
+    if (!(stats instanceof Failed)) {
+      this.table.root.dev = stats.dev
+      this.table.root.ino = stats.ino
+      return
+    }
+    const hint = stats.errno === 'ENOSYS' ? ' (a lower that has only promises cannot be mounted)' : ''
+    throw new Error(`the stack's root cannot be mounted: ${stats.errno}, ${errnoText(stats.errno)}${hint}`)
+  }
+
+  /** After INIT. */
+  begin({ flags }: InitOut): void {
+    this.killpriv = (flags & INIT_FLAGS.FUSE_HANDLE_KILLPRIV_V2) !== 0n
+    this.posixAcl = (flags & INIT_FLAGS.FUSE_POSIX_ACL) !== 0n
+    if ((flags & INIT_FLAGS.FUSE_PASSTHROUGH) !== 0n && this.native !== undefined) {
+      this.backing = new Backing(this.native, this.device)
+    }
+  }
+
+  /** Before a request is handled. */
+  setCaller(wire: RequestWire): void {
+    const { uid, gid, pid } = wire
+    const last = this.#caller
+    if (last.uid !== uid || last.gid !== gid || last.pid !== pid) this.#caller = Object.freeze({ uid, gid, pid })
+    this.cx = { caller: this.#caller, epoch: this.x.epoch, depth: 0 }
+  }
+
+  ask<O extends Op>(op: O, req: Request<O>): Reply<O> | Failed {
+    return this.#ops[op](req, this.cx) as Reply<O> | Failed
+  }
+
+  /** Where to ask about an inode; undefined where it has neither a name nor an open file: ESTALE makes the kernel look it up anew. */
+  target(inode: Inode): Target | undefined {
+    const path = this.table.pathOf(inode)
+    if (path !== undefined) return { path, fd: undefined, file: undefined }
+    const handle = inode.handles?.find(({ fd }) => fd !== -1)
+    if (handle !== undefined) return { path: '', fd: handle.fd, file: handle.file }
+    const { ghost } = inode
+    return ghost === undefined ? undefined : { path: '', fd: ghost, file: this.x.files.get(ghost) }
+  }
+  /** The same by the number of an open file, where the request has one. */
+  opened(handle: Handle): Target {
+    return { path: this.table.pathOf(handle.inode) ?? '', fd: handle.fd, file: handle.file }
+  }
+  stats({ path, fd, file }: Target): Stats | Failed {
+    return this.ask('getattr', { path, fd, file, dentry: undefined, follow: false, precise: true })
+  }
+
+  /** The number that stat(2) shows. */
+  ino(inode: Inode, stats: Stats): number {
+    return this.table.stable ? stats.ino : inode.id
+  }
+
+  /** Counts one lookup. */
+  putEntry(at: number, inode: Inode, stats: Stats): void {
+    const { view } = this.out
+    inode.nlookup++
+    setU64(view, at + ENTRY_OUT.nodeid, inode.id)
+    setU64(view, at + ENTRY_OUT.generation, inode.generation)
+    this.#putValid(at + ENTRY_OUT.entry_valid, at + ENTRY_OUT.entry_valid_nsec, this.entryValid)
+    this.#putValid(at + ENTRY_OUT.attr_valid, at + ENTRY_OUT.attr_valid_nsec, this.attrValid)
+    putStats(view, at + ENTRY_OUT.attr, stats, this.ino(inode, stats))
+  }
+  /** A name that leads nowhere, in a reply of its own or in a listing. */
+  putNoEntry(at: number): void {
+    this.out.bytes.fill(0, at, at + ENTRY_OUT.SIZE)
+    this.#putValid(at + ENTRY_OUT.entry_valid, at + ENTRY_OUT.entry_valid_nsec, this.negativeValid)
+  }
+  replyEntry(inode: Inode, stats: Stats): number {
+    this.putEntry(REPLY, inode, stats)
+    return encodeInPlace(this.out, ENTRY_OUT.SIZE)
+  }
+  replyAttr(inode: Inode, stats: Stats): number {
+    const { view } = this.out
+    inode.nlink = stats.nlink
+    inode.mode = stats.mode
+    this.#putValid(REPLY + ATTR_OUT.attr_valid, REPLY + ATTR_OUT.attr_valid_nsec, this.attrValid)
+    view.setUint32(REPLY + ATTR_OUT.dummy, 0, true)
+    putStats(view, REPLY + ATTR_OUT.attr, stats, this.ino(inode, stats))
+    return encodeInPlace(this.out, ATTR_OUT.SIZE)
+  }
+  putOpen(at: number, fh: number, flags: number, backingId: number): void {
+    const { view } = this.out
+    setU64(view, at + OPEN_OUT.fh, fh)
+    view.setUint32(at + OPEN_OUT.open_flags, flags, true)
+    view.setInt32(at + OPEN_OUT.backing_id, backingId, true)
+  }
+
+  #putValid(at: number, nsecAt: number, valid: Valid): void {
+    const { view } = this.out
+    setU64(view, at, valid.seconds)
+    view.setUint32(nsecAt, valid.nanoseconds, true)
+  }
+}
+
+/** A failure as the negative errno that a handler answers. */
+export const refused = (failed: Failed): number => -errnoNumber(failed.errno)

@@ -1,0 +1,73 @@
+/** Mounts for tests: real ones, where the kernel lets us. */
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import test, { type ExecutionContext } from 'ava'
+import { type Mount, type MountOptions, mount, type Source } from '../../lib/fuse/index.js'
+import { native } from '../../lib/native/index.js'
+
+/** Why nothing can be mounted here; undefined where it can. */
+export const obstacle =
+  process.platform !== 'linux'
+    ? 'not Linux'
+    : !existsSync('/dev/fuse')
+      ? 'no /dev/fuse'
+      : process.geteuid?.() !== 0
+        ? 'not root'
+        : native() === undefined
+          ? 'no koffi'
+          : undefined
+
+export interface Place {
+  readonly dir: string
+  /** What a rooted lower has. */
+  readonly back: string
+  readonly mnt: string
+}
+export const place = (t: ExecutionContext): Place => {
+  const dir = mkdtempSync(join(tmpdir(), 'plyfs-fuse-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const [back, mnt] = [join(dir, 'back'), join(dir, 'mnt')]
+  for (const each of [back, mnt]) mkdirSync(each)
+  return { dir, back, mnt }
+}
+
+export const FIVE = [
+  { stackDepth: {} },
+  { sandbox: { root: '/' } },
+  { passthrough: {} },
+  { xattrElision: {} },
+  { metadataCache: { ttlMs: 60_000 } },
+]
+
+type Body = (t: ExecutionContext, mounted: Mount, place: Place) => void | Promise<void>
+
+/** A test, or its name and why it is skipped. */
+export const needsFuse = (title: string, body: (t: ExecutionContext) => void | Promise<void>): void => {
+  if (obstacle === undefined) test.serial(title, body)
+  else test.skip(`${title} (${obstacle})`, body)
+}
+
+/** A test inside a mount. */
+export const inMount = (
+  title: string,
+  source: (place: Place) => Source,
+  body: Body,
+  options: MountOptions = {},
+): void =>
+  needsFuse(title, async (t) => {
+    const where = place(t)
+    const mounted = await mount(source(where), where.mnt, options)
+    try {
+      await body(t, mounted, where)
+    } finally {
+      await mounted.unmount()
+    }
+  })
+
+const run = promisify(execFile)
+/** A shell command that must succeed: what it prints. Its directory is never inside a mount of this process's making. */
+export const sh = async (script: string, cwd = '/'): Promise<string> =>
+  (await run('/bin/sh', ['-ec', script], { cwd, maxBuffer: 1 << 26 })).stdout
