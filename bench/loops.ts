@@ -1,11 +1,8 @@
 /**
- * The timed loops. Each contender takes a copy of its own of this module (`ownLoops`), so that its call sites have seen
+ * The timed loops. Each contender takes a copy of its own of this module (race.ts), so that its call sites have seen
  * no other filesystem: as a program's have not. No loop makes a closure; each returns a number, so that no work is idle.
  */
 import type { Fs } from './peers.js'
-
-let copies = 0
-export const ownLoops = async (): Promise<typeof import('./loops.js')> => import(`./loops.js?copy=${++copies}`)
 
 export const statSame = (fs: Fs, path: string, n: number): number => {
   let sum = 0
@@ -61,6 +58,12 @@ export const readFileSame = (fs: Fs, path: string, n: number): number => {
   let bytes = 0
   for (let k = 0; k < n; k++) bytes += fs.readFileSync(path).length
   return bytes
+}
+
+export const readTextSame = (fs: Fs, path: string, n: number): number => {
+  let chars = 0
+  for (let k = 0; k < n; k++) chars += fs.readFileSync(path, 'utf8').length
+  return chars
 }
 
 export const promiseReadFileSame = async (fs: Fs, path: string, n: number): Promise<number> => {

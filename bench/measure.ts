@@ -50,7 +50,7 @@ export interface Effort {
   readonly minRounds: number
   readonly maxRounds: number
 }
-export const FULL: Effort = { budgetMs: 5000, minRounds: 7, maxRounds: 61 }
+export const FULL: Effort = { budgetMs: 3000, minRounds: 9, maxRounds: 61 }
 export const SMOKE: Effort = { budgetMs: 100, minRounds: 3, maxRounds: 5 }
 
 export const median = (values: readonly number[]): number => {

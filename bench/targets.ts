@@ -120,7 +120,6 @@ export const targets: readonly Target[] = [
   },
   ratio('create-delete/host', 'plyfs, caches', 1.1, 'create and delete, sync'),
   ratio('create-delete/host-promises', 'plyfs, caches', 1.1, 'create and delete, promises'),
-  ratio('create-delete/memory', 'plyfs, caches', 1.1, 'create and delete, in memory'),
   ratio('sandbox/stat', 'plyfs, sandbox', 1.6, 'sandboxed stat, parent seen lately'),
   ratio('sandbox/open', 'plyfs, sandbox', 1.6, 'sandboxed open, parent seen lately'),
   ratio('sandbox/stat', 'plyfs, sandbox over a warm cache', 1.1, 'sandboxed stat over a warm cache'),

@@ -1,10 +1,9 @@
 /** Where nobody looks: the methods are the lower's own. */
 import * as nodeFs from 'node:fs'
-import { join } from 'node:path'
 import { layer, NEXT, stack } from 'plyfs'
 import { type Area, fill } from '../fixture.js'
-import { ownLoops } from '../loops.js'
 import { type Fs, memfs } from '../peers.js'
+import { ownLoops } from '../race.js'
 
 /** The functions of `fs`, and of its `promises`, that are not the very ones of `lower`. */
 const strangers = (fs: object, lower: object): string[] =>
@@ -50,5 +49,4 @@ export const direct: Area = async function* ({ dir, smoke }) {
       { name: 'plyfs, no layers', run: () => e.statSame(over, inMemory, n) },
     ],
   }
-  nodeFs.rmSync(join(dir), { recursive: true })
 }

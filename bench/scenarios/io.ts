@@ -74,6 +74,12 @@ export const io: Area = async function* ({ dir, smoke }) {
     ops: n,
     contenders: await race(places, (l, { fs, dir: at }) => l.readFileSame(fs, `${at}/${small}`, n)),
   }
+  yield {
+    name: 'io/read-text',
+    title: "readFileSync 1 KiB, 'utf8' (node:fs has one native call for it)",
+    ops: n,
+    contenders: await race(places, (l, { fs, dir: at }) => l.readTextSame(fs, `${at}/${small}`, n)),
+  }
   const awaited = Math.ceil(n / 10)
   yield {
     name: 'io/promises-read-file',

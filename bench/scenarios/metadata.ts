@@ -4,10 +4,9 @@ import { join } from 'node:path'
 import { stack } from 'plyfs'
 import { host, memory } from 'plyfs/lower'
 import { type Area, counted, fileName, fill, fiveLayers, total } from '../fixture.js'
-import { ownLoops } from '../loops.js'
 import type { Work } from '../measure.js'
 import { type Fs, hostPeers, memfs, type Place, zenMemory } from '../peers.js'
-import { type Run, race } from '../race.js'
+import { ownLoops, type Run, race } from '../race.js'
 
 const FILES = 10_000
 
