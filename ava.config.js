@@ -5,9 +5,12 @@ const dist = process.env.PLYFS_TEST === 'dist'
 export default {
   files: ['test/**/*.test.ts', '!test/types/**'],
   extensions: { ts: 'module' },
-  nodeArguments: ['--import=tsx', dist ? '--import=./scripts/dist-loader.mjs' : '--conditions=plyfs-source'],
-  // Properties meet the same random values at each run; PLYFS_SEED=N takes others, and PLYFS_SEED=random new ones.
-  require: ['./test/seed.js'],
+  // seed.js: properties meet the same random values at each run; PLYFS_SEED=N takes others, PLYFS_SEED=random new ones.
+  nodeArguments: [
+    '--import=tsx',
+    '--import=./test/seed.js',
+    dist ? '--import=./scripts/dist-loader.mjs' : '--conditions=plyfs-source',
+  ],
   // A process a file, not a thread: tests replace node:fs, change directory and drop privileges.
   workerThreads: false,
   concurrency: 2,

@@ -176,13 +176,22 @@ export const mountPoints = (mounts: Readonly<Record<string, object>>): MountPoin
     const where = yield* walk(req.path, follows(op, req))
     if (where instanceof Failed) return where
     const taken = NAMES.has(op) && reached.has(where.path)
-    if (taken) return BUSY[op] ?? EEXIST
+    if (taken) {
+      // rmdir(2) refuses these by their spelling, before it looks.
+      const last = /(?:^|\/)(\.{1,2})\/*$/.exec(req.path)?.[1]
+      if (op === 'rmdir' && last !== undefined) return fail(last === '.' ? 'EINVAL' : 'ENOTEMPTY')
+      return BUSY[op] ?? EEXIST
+    }
     if (req.newPath === undefined) {
       const out = yield* ask(op, where.path, req as unknown as Request<Op>, where.slash)
       return OPENING.has(op) ? opened(where.path, out) : out
     }
     const to = yield* walk(req.newPath, 'name')
-    if (to instanceof Failed) return to
+    if (to instanceof Failed) {
+      // link(2) looks its first name up before the second one's directory.
+      const old = op === 'link' ? yield* ask('lookup', where.path, { path: where.path }) : undefined
+      return old instanceof Failed ? old : to
+    }
     if (reached.has(to.path)) return op === 'link' ? EEXIST : fail('EBUSY')
     const point = pointOf(to.path)
     if (pointOf(where.path) !== point) return EXDEV
