@@ -34,6 +34,9 @@ import {
 
 const ENOENT = fail('ENOENT')
 const ENOTDIR = fail('ENOTDIR')
+const EISDIR = fail('EISDIR')
+/** A name, no dots, and slashes after it. */
+const SLASHED = /(?:^|\/)(?!\.{1,2}\/)[^/]+\/+$/
 const EXDEV = fail('EXDEV')
 const MAX_LINKS = 40
 const CHUNK = 1 << 20
@@ -173,6 +176,11 @@ export const mountPoints = (mounts: Readonly<Record<string, object>>): MountPoin
     return fd
   }
   function* onPath(op: Op, req: OnPaths): Around<Op> {
+    // open(2) with O_CREAT takes no name with a slash at its end, whatever is there.
+    if (op === 'create' && SLASHED.test(req.path)) {
+      const named = yield* walk(req.path.replace(/\/+$/, ''), 'name')
+      return named instanceof Failed ? named : EISDIR
+    }
     const where = yield* walk(req.path, follows(op, req))
     if (where instanceof Failed) return where
     const taken = NAMES.has(op) && reached.has(where.path)

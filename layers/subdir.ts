@@ -33,6 +33,9 @@ import {
 const EEXIST = fail('EEXIST')
 const ENOENT = fail('ENOENT')
 const ENOTDIR = fail('ENOTDIR')
+const EISDIR = fail('EISDIR')
+/** A name, no dots, and slashes after it. */
+const SLASHED = /(?:^|\/)(?!\.{1,2}\/)[^/]+\/+$/
 const MAX_LINKS = 40
 
 export interface Subdir extends Layer {
@@ -151,6 +154,11 @@ export const subdir = (path: string): Subdir => {
     return where.dots === undefined ? where.path + where.slash : where.dots
   }
   function* inside(op: Op, req: OnPaths): Around<Op> {
+    // open(2) with O_CREAT takes no name with a slash at its end, whatever is there.
+    if (op === 'create' && SLASHED.test(req.path)) {
+      const named = yield* place(op, req.path.replace(/\/+$/, ''), 'name')
+      return named instanceof Failed ? named : EISDIR
+    }
     const path = yield* place(op, req.path, modeOf(op, req))
     if (path instanceof Failed) return path
     if (req.newPath === undefined)

@@ -147,10 +147,13 @@ needsFuse('whoever else unmounts ends it too', async (t) => {
 
 needsFuse('a module’s stack', async (t) => {
   const { dir, mnt } = place(t)
-  const file = join(dir, 'stack.mts')
+  const file = join(dir, 'stack.mjs')
+  // A module finds plyfs as its own loader does: the built one where that is what is tested.
+  const built = new URL('../../dist/lib/index.js', import.meta.url).href
+  const index = process.env.PLYFS_TEST === 'dist' ? built : pathToFileURL(join(lib, 'index.ts')).href
   fs.writeFileSync(
     file,
-    `import { layer, reply, stack } from ${JSON.stringify(pathToFileURL(join(lib, 'index.ts')).href)}
+    `import { layer, reply, stack } from ${JSON.stringify(index)}
      const shout = layer('shout', { readlink: { reply: (target) => target.toUpperCase() } })
      const fs = stack(undefined, [shout])
      fs.symlinkSync('quiet', '/link')
