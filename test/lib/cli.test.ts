@@ -15,9 +15,8 @@ writeFileSync(
 )
 
 // Where this test itself is built, so is the command.
-const cli = fileURLToPath(import.meta.resolve('../../lib/cli.js'))
 const source = process.env.PLYFS_TEST !== 'dist'
-const entry = source ? cli.replace(/\.js$/, '.ts') : cli.replace('/lib/cli', '/dist/lib/cli')
+const entry = fileURLToPath(new URL(source ? '../../lib/cli.ts' : '../../dist/lib/cli.js', import.meta.url))
 const flags = source ? ['--conditions=plyfs-source', `--import=${import.meta.resolve('tsx')}`] : []
 
 const plyfs = (...args: string[]) => {
