@@ -2,15 +2,11 @@
 
 import { promisify } from 'node:util'
 import { runSync } from '../driver/sync.js'
-import type { Request } from '../op.js'
 import { Failed } from '../verdict.js'
 import { type Fn, type Method, request } from './method.js'
+import { accessOf } from './singles.js'
 import { callbackOf, pathOf } from './validate.js'
 import { contextOf } from './view.js'
-
-/** Every field that a guard may want to set is there, so that it needs no copy. */
-const lookFor = (path: string): Request<'access'> =>
-  ({ path, dentry: undefined, mask: 0, fd: undefined, file: undefined }) as Request<'access'>
 
 export const exists: Method = {
   ops: ['access'],
@@ -22,7 +18,7 @@ export const exists: Method = {
       } catch {
         return false
       }
-      return !(runSync(v.x, 'access', lookFor(at), contextOf(v)) instanceof Failed)
+      return !(runSync(v.x, 'access', accessOf(at, 0), contextOf(v)) instanceof Failed)
     },
   callback: (v) => {
     const exists: Fn = (path: unknown, callback: unknown) => {
@@ -34,7 +30,7 @@ export const exists: Method = {
         cb(false)
         return
       }
-      request(v, 'access', lookFor(at), 'access', path, (error) => cb(error === null))
+      request(v, 'access', accessOf(at, 0), 'access', path, (error) => cb(error === null))
     }
     Object.defineProperty(exists, promisify.custom, {
       value: function exists(path: unknown) {

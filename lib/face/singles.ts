@@ -111,6 +111,10 @@ const times = (atime: unknown, mtime: unknown) => ({ atime: timeOf(atime, 'atime
 const sizeOf = (len: unknown): number =>
   Math.max(0, integerOf(len === undefined ? 0 : len, 'len', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
 
+/** An access request with room for what a guard may want to set, so that it needs no copy. */
+export const accessOf = (path: string, mask: number): Request<'access'> =>
+  ({ path, dentry: undefined, mask, fd: undefined, file: undefined }) as Request<'access'>
+
 export const singles = {
   stat: stat('stat'),
   lstat: stat('lstat'),
@@ -135,7 +139,7 @@ export const singles = {
     arity: 2,
     optional: 1,
     before: (path) => pathOf(path),
-    parse: (_v, path, mode) => ({ path: pathOf(path), mask: bindingModeOf(mode, 7), dentry: undefined }),
+    parse: (_v, path, mode) => accessOf(pathOf(path), bindingModeOf(mode, 7)),
   }),
   chmod: chmod('chmod', true),
   chown: chown('chown', true),
