@@ -22,6 +22,7 @@ import {
   type OpInfo,
   PATH_MAX,
   type Path,
+  type Peek,
   type Reply,
   type Request,
   S_IFDIR,
@@ -184,11 +185,11 @@ export const subdir = (path: string): Subdir => {
     if (where.slash !== '' && exists && type !== S_IFDIR) return ENOTDIR
     return { path: where.path.slice(base.length), exists, isLink: type === S_IFLNK, security: undefined }
   }
-  let site: Site | undefined
+  let peek: Peek<'resolve'> | undefined
   /** Where a cache below knows the path, and that no link is in it, it only gets its prefix. */
   const known = (req: OnPaths, follow: boolean, cx: Context): typeof AROUND | ReturnType<typeof forward> => {
     const path = base + req.path
-    const dentry = site?.peek('resolve', { path, follow }, cx)
+    const dentry = peek?.({ path, follow }, cx)
     if (dentry === undefined || dentry instanceof Failed || !dentry.exists || dentry.isLink || dentry.path !== path) {
       return AROUND
     }
@@ -212,7 +213,7 @@ export const subdir = (path: string): Subdir => {
     }
   }
   const attach = (given: Site): void => {
-    site = given
+    peek = given.peeker('resolve')
   }
   return { ...layer('subdir', extensions as ExtensionMap, { attach }), base: base || '/' }
 }

@@ -1,7 +1,7 @@
 /** The exchange: one plan per opcode over one lower, and what the stack knows of its open files. */
 import type { Caller, Context } from './context.js'
 import { processCaller } from './context.js'
-import type { Extension, Layer, OtherFs, Site } from './extension.js'
+import type { Extension, Layer, OtherFs, Peek, Site } from './extension.js'
 import type { OpenFile } from './file.js'
 import type { Done, Lower, LowerOp } from './lower.js'
 import { OP, OPS, type Op, type OpInfo, type Reply, type Request } from './op.js'
@@ -131,7 +131,7 @@ export class Exchange {
     const asked = below.filter((answer) => typeof answer === 'function')
     const consensus = (file: OpenFile): boolean => !refused && asked.every((agrees) => agrees(file))
     return {
-      peek: (op, req, cx) => this.#peek(op, req, cx, index + 1),
+      peeker: <O extends Op>(op: O) => this.#peeker(op, index + 1) as Peeker as Peek<O>,
       file: (fd) => this.files.get(fd) ?? this.shared.get(fd)?.file,
       consensus,
       pass: (file) => {
@@ -148,21 +148,27 @@ export class Exchange {
     }
   }
 
-  #peek<O extends Op>(op: O, req: Request<O>, cx: Context, from: number): Reply<O> | Failed | undefined {
-    const plan = this.plans[op]
-    for (let k = plan.below[from] ?? 0; k < plan.steps.length; k++) {
-      const step = plan.steps[k] as Step
-      // A guard in between would have to be asked too: that is the slow path's business.
-      if (step.pinned) return undefined
-      if (step.layer.answers !== true || step.ext.request === undefined) continue
-      const verdict = step.ext.request(req, cx)
-      if (verdict instanceof Replied) return verdict.value as Reply<O>
-      if (verdict instanceof Failed) return verdict
-      if (verdict === NEXT || verdict === PASSTHROUGH) continue
-      if (verdict === AROUND) return undefined
-      throw notAVerdict(step, op, 'request', verdict)
+  /** The fast paths below a layer, as one function: found once, since a guard asks at every request. */
+  #peeker(op: Op, from: number): Peeker {
+    const { steps, below } = this.plans[op]
+    const first = below[from] ?? 0
+    // A guard in between would have to be asked too: that is the slow path's business.
+    const guard = steps.findIndex(({ pinned }, k) => k >= first && pinned)
+    const answering = steps
+      .slice(first, guard === -1 ? steps.length : guard)
+      .filter(({ layer, ext }) => layer.answers === true && ext.request !== undefined)
+    return (req, cx) => {
+      for (let k = 0; k < answering.length; k++) {
+        const step = answering[k] as Step
+        const verdict = (step.ext.request as NonNullable<Extension<Op>['request']>)(req as never, cx)
+        if (verdict instanceof Replied) return verdict.value
+        if (verdict instanceof Failed) return verdict
+        if (verdict === NEXT || verdict === PASSTHROUGH) continue
+        if (verdict === AROUND) return undefined
+        throw notAVerdict(step, op, 'request', verdict)
+      }
+      return undefined
     }
-    return undefined
   }
 
   /**
@@ -201,6 +207,8 @@ export class Exchange {
   }
   readonly #bypassed = new Map<number, boolean>()
 }
+
+type Peeker = (req: Request<Op>, cx: Context) => Reply<Op> | Failed | undefined
 
 /** How a layer's other filesystems are had: given by whoever builds stacks, since an exchange knows no filesystem. */
 export type Reach = (fs: object | undefined) => OtherFs

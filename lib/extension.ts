@@ -91,13 +91,16 @@ export type ExtensionMap = { readonly [O in Op]?: Extension<O> }
 /** The map of a layer that decides about names: it must have an extension for every opcode that carries a path. */
 export type Guard = { readonly [O in PathOp]: NonNullable<ExtensionMap[O]> } & ExtensionMap
 
+/**
+ * Asks the fast paths below: the answer where one of the layers that declare `answers` has it at once, undefined where the
+ * slow path would have to be taken. Never reaches the lower.
+ */
+export type Peek<O extends Op> = (req: Request<O>, cx: Context) => Reply<O> | Failed | undefined
+
 /** Where a layer sits: what the stack gives it when it is built. */
 export interface Site {
-  /**
-   * Ask the fast paths below: the answer where one of the layers that declare `answers` has it at once,
-   * undefined where the slow path would have to be taken. Never reaches the lower.
-   */
-  peek<O extends Op>(op: O, req: Request<O>, cx: Context): Reply<O> | Failed | undefined
+  /** How to ask the fast paths below: take it once, when the layer is attached. */
+  peeker<O extends Op>(op: O): Peek<O>
   /** What the stack knows of an open file. */
   file(fd: number): OpenFile | undefined
   /** Whether every layer below agrees that this file's I/O goes straight to the lower. */

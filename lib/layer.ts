@@ -18,6 +18,7 @@ export {
   layer,
   type Offload,
   type OtherFs,
+  type Peek,
   type Site,
   VIRTUAL_FD,
   virtualFd,

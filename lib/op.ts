@@ -12,14 +12,20 @@ export type StatFs = StatsFs
 /** An absolute path, not normalised: `a/../b` means what the lower says it means. `''` stays `''` (ENOENT). */
 export type Path = string
 
-/** What a request on a name carries. */
-export interface OnPath {
+/** A request on a name, or one that may be on a name. */
+export interface Named {
   readonly path: Path
   /**
    * Set by whoever resolved `path`, in place: it is canonical and has no symbolic link in it, and none may be followed
    * below.
    */
   dentry?: Dentry | undefined
+}
+/** What a request on a name carries; request.ts makes them with room for `dentry`. */
+export interface OnPath extends Named {
+  /** It is on no open file, and says so itself: a prototype that somebody wrote to must not say otherwise. */
+  readonly fd?: undefined
+  readonly file?: undefined
 }
 /** What a request on an open file carries. */
 export interface OnFd {
@@ -28,7 +34,7 @@ export interface OnFd {
   readonly file?: OpenFile | undefined
 }
 /** A request on a name or on an open file: with `fd`, `path` is only what the file was opened by (`''`: unknown). */
-export interface OnEither extends OnPath {
+export interface OnEither extends Named {
   readonly fd?: number | undefined
   readonly file?: OpenFile | undefined
   /** Follow a symbolic link in the last component. */

@@ -74,7 +74,7 @@ const simple = <O extends PathOp>(w: Warden, op: O, needs: Needs<O>): Extension<
 
 const { hasOwn } = Object
 /** Whether a request is on an open file: as it says itself, not what `Object.prototype` was made to say. */
-const isOnFd = (req: object): boolean => hasOwn(req, 'fd') && (req as Named).fd !== undefined
+const isOnFd = (req: object): boolean => (req as Named).fd !== undefined && hasOwn(req, 'fd')
 
 /** Whether what was granted when the file was opened includes changing it. */
 const isWritable = (file: OpenFile | undefined): boolean =>

@@ -1,5 +1,14 @@
 /** What every hook of a sandbox shares: its rules, its place in the stack, its refusals. */
-import { type Caller, type Context, type Dentry, Failed, type Op, type Path, type Site } from '../../lib/layer.js'
+import {
+  type Caller,
+  type Context,
+  type Dentry,
+  Failed,
+  type Op,
+  type Path,
+  type Peek,
+  type Site,
+} from '../../lib/layer.js'
 import type { Audit } from './audit.js'
 import { Decider } from './decide.js'
 import type { Policy } from './policy.js'
@@ -13,6 +22,7 @@ export class Warden implements Refuser {
   readonly hides: boolean
   readonly audit: Audit
   site: Site | undefined
+  #peek: Peek<'resolve'> | undefined
   /** The lower refuses links that a request with a dentry meets: a path may be sent before it is walked. */
   enforced = false
   readonly #unsafe: boolean
@@ -36,6 +46,7 @@ export class Warden implements Refuser {
     const { noFollow, kernelFiles } = site.capabilities
     if (!noFollow && kernelFiles === true && !this.#unsafe) throw unsafeError()
     this.site = site
+    this.#peek = site.peeker('resolve')
     this.enforced = noFollow
   }
 
@@ -54,7 +65,7 @@ export class Warden implements Refuser {
    * was on the way that might have led outside and back.
    */
   glance(path: Path, follow: boolean, cx: Context): Dentry | undefined {
-    const dentry = this.site?.peek('resolve', { path, follow, dentry: undefined }, cx)
+    const dentry = this.#peek?.({ path, follow, dentry: undefined }, cx)
     if (dentry === undefined || dentry instanceof Failed || dentry.path !== path) return undefined
     return this.noLinks && dentry.isLink ? undefined : dentry
   }

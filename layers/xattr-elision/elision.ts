@@ -13,17 +13,7 @@ import {
   type Request,
 } from '../../lib/layer.js'
 import { Identities } from './identities.js'
-import {
-  type Asking,
-  BY_KERNEL,
-  isAbsence,
-  Known,
-  keyOf,
-  LISTED,
-  MOST_NAMES,
-  namespaceOf,
-  type Target,
-} from './known.js'
+import { type Asking, BY_KERNEL, isAbsence, Known, LISTED, MOST_NAMES, namespaceOf, type Target } from './known.js'
 
 export class Elision {
   #elided = 0
@@ -49,12 +39,8 @@ export class Elision {
 
   invalidate(path: string | undefined): void {
     const cx: Context = { caller: { uid: this.#uid, gid: this.#gid, pid: process.pid }, epoch: 0, depth: 0 }
-    const found =
-      path === undefined
-        ? undefined
-        : this.ids.site?.peek('getattr', { path, follow: true, precise: false, fd: undefined, file: undefined }, cx)
-    if (found === undefined || found instanceof Failed) this.ids.clear()
-    else this.ids.table.get(keyOf(found))?.forget(++this.ids.stamp)
+    if (path === undefined) this.ids.clear()
+    else this.ids.forget(path, cx)
   }
   /** What a layer below tells one caller it may not tell another. */
   #isForeign({ caller }: Context): boolean {

@@ -36,7 +36,7 @@ export const xattrElision = (options?: XattrElisionOptions): XattrElision => {
     stateful: true,
     stats,
     attach: (site) => {
-      elision.ids.site = site
+      elision.ids.attach(site)
     },
     offload: { elideXattrs: true },
   })

@@ -2,12 +2,14 @@
  * openAsBlob. Node's Blob can read no file but the system's, so the bytes are read through the stack when it is made:
  * the whole file is in memory. As with Node's, reading fails once the file has changed.
  */
+
 import { Blob as NodeBlob } from 'node:buffer'
 import { constants } from 'node:fs'
 import type { ReadableStream } from 'node:stream/web'
 import { runPromise } from '../driver/promise.js'
 import { runSync } from '../driver/sync.js'
 import type { Op, Stats } from '../op.js'
+import { getattrOf, openOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { invalidArgType, nodeError } from './codes.js'
 import { fsError } from './errors.js'
@@ -79,7 +81,7 @@ const argsOf = (path: unknown, given: unknown = {}): { path: string; type: strin
 
 /** Opens it, and looks at it: in the caller's turn, as Node does. */
 const opened = (v: View, path: string, given: unknown): { fd: number; stats: Stats } => {
-  const fd = runSync(v.x, 'open', { path, flags: constants.O_RDONLY, mode: 0 }, contextOf(v))
+  const fd = runSync(v.x, 'open', openOf(path, constants.O_RDONLY, 0), contextOf(v))
   if (fd instanceof Failed) throw cannotOpen(fd, given)
   const stats = runSync(v.x, 'getattr', { path, follow: true, precise: false, ...onFile(v, fd) }, contextOf(v))
   if (stats instanceof Failed || stats.isDirectory()) {
@@ -92,7 +94,7 @@ const opened = (v: View, path: string, given: unknown): { fd: number; stats: Sta
 const checkOf =
   (v: View, path: string, { size, mtimeMs }: Stats): Check =>
   async () => {
-    const now = await runPromise(v.x, 'getattr', { path, follow: true, precise: false }, contextOf(v))
+    const now = await runPromise(v.x, 'getattr', getattrOf(path, true), contextOf(v))
     return !(now instanceof Failed) && now.size === size && now.mtimeMs === mtimeMs
   }
 

@@ -1,6 +1,8 @@
 /** copyFile, in libuv's order: the source is opened first, nothing is made before it is known to be a file. */
+
 import { constants } from 'node:fs'
 import type { Op, Stats } from '../op.js'
+import { onPath, openOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { fsError } from './errors.js'
@@ -19,7 +21,7 @@ export const COPY_OPS: readonly Op[] = ['open', 'create', 'getattr', 'setattr', 
 
 /** The copy of `src` as `dest`; `mode` is of COPYFILE_*. Fails as a value. */
 export function* copy(v: View, src: string, dest: string, mode: number): Steps<Failed | undefined> {
-  const from = yield* tryAsk('open', { path: src, flags: constants.O_RDONLY, mode: 0 })
+  const from = yield* tryAsk('open', openOf(src, constants.O_RDONLY, 0))
   if (from instanceof Failed) return from
   const fromFile = v.x.files.get(from)
   let failed: Failed | undefined
@@ -36,7 +38,7 @@ export function* copy(v: View, src: string, dest: string, mode: number): Steps<F
 function* copyFrom(v: View, from: number, stats: Stats, dest: string, mode: number): Steps<Failed | undefined> {
   let flags = constants.O_WRONLY | constants.O_CREAT
   if ((mode & COPYFILE_EXCL) !== 0) flags |= constants.O_EXCL
-  const to = yield* tryAsk('create', { path: dest, flags, mode: stats.mode & 0o7777 })
+  const to = yield* tryAsk('create', openOf(dest, flags, stats.mode & 0o7777))
   if (to instanceof Failed) return to
   const file = v.x.files.get(to)
   const on = { path: dest, follow: true, fd: to, file }
@@ -54,7 +56,7 @@ function* copyFrom(v: View, from: number, stats: Stats, dest: string, mode: numb
   } finally {
     const closed = yield* tryAsk('release', { fd: to, file })
     if (failed === undefined && closed instanceof Failed) failed = closed
-    if (failed !== undefined && unlinks) yield* tryAsk('unlink', { path: dest })
+    if (failed !== undefined && unlinks) yield* tryAsk('unlink', onPath(dest))
   }
   return failed
 }

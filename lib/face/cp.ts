@@ -1,8 +1,10 @@
 /** cp: Node's rules for copying a file or a tree, as one generator for the three conventions. */
+
 import { constants } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { types } from 'node:util'
 import type { Op, Stats } from '../op.js'
+import { getattrOf, mkdirOf, onPath, setattrOf, symlinkOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { invalidArgType, nodeError, specificType } from './codes.js'
 import { Await, ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
@@ -84,7 +86,7 @@ class Copy {
     if (checked === undefined) return
     yield* this.#checkParents(src, checked.from, dest)
     const parent = dirname(dest)
-    const there = yield* tryAsk('getattr', { path: pathOf(parent), follow: true, precise: false })
+    const there = yield* tryAsk('getattr', getattrOf(pathOf(parent), true))
     if (there instanceof Failed) {
       if (there.errno !== 'ENOENT' && !this.sync) throw fsError(there, 'stat', parent)
       yield* makeAll(pathOf(parent), parent, 0o777)
@@ -93,10 +95,10 @@ class Copy {
   }
 
   *#stat(path: string, follow: boolean): Steps<Stats> {
-    return yield* ask('getattr', { path: pathOf(path), follow, precise: false }, follow ? 'stat' : 'lstat', path)
+    return yield* ask('getattr', getattrOf(pathOf(path), follow), follow ? 'stat' : 'lstat', path)
   }
   *#statOrNot(path: string, follow: boolean): Steps<Stats | undefined> {
-    const stats = yield* tryAsk('getattr', { path: pathOf(path), follow, precise: false })
+    const stats = yield* tryAsk('getattr', getattrOf(pathOf(path), follow))
     if (!(stats instanceof Failed)) return stats
     if (stats.errno === 'ENOENT') return undefined
     throw fsError(stats, follow ? 'stat' : 'lstat', path)
@@ -134,7 +136,7 @@ class Copy {
   *#checkParents(src: string, from: Stats, dest: string): Steps<void> {
     const srcParent = resolve(dirname(src))
     for (let parent = resolve(dirname(dest)); parent !== srcParent && parent !== '/'; parent = dirname(parent)) {
-      const stats = yield* tryAsk('getattr', { path: pathOf(parent), follow: true, precise: false })
+      const stats = yield* tryAsk('getattr', getattrOf(pathOf(parent), true))
       if (stats instanceof Failed) {
         if (stats.errno === 'ENOENT') return
         if (!REFUSED.has(stats.errno)) throw fsError(stats, 'stat', parent)
@@ -162,8 +164,8 @@ class Copy {
   }
 
   *#copyDirectory(from: Stats, to: Stats | undefined, src: string, dest: string): Steps<void> {
-    if (to === undefined) yield* ask('mkdir', { path: pathOf(dest), mode: 0o777 }, 'mkdir', dest)
-    const entries = yield* ask('readdir', { path: pathOf(src) }, 'opendir', src)
+    if (to === undefined) yield* ask('mkdir', mkdirOf(pathOf(dest), 0o777), 'mkdir', dest)
+    const entries = yield* ask('readdir', onPath(pathOf(src)), 'opendir', src)
     for (const { name } of entries) {
       const inner = join(src, name)
       const innerDest = join(dest, name)
@@ -174,7 +176,7 @@ class Copy {
   }
 
   *#chmod(dest: string, mode: number): Steps<void> {
-    yield* ask('setattr', { path: pathOf(dest), follow: true, set: { mode } }, 'chmod', dest)
+    yield* ask('setattr', setattrOf(pathOf(dest), true, { mode }), 'chmod', dest)
   }
 
   *#copyFile(from: Stats, to: Stats | undefined, src: string, dest: string): Steps<void> {
@@ -184,7 +186,7 @@ class Copy {
         if (errorOnExist) throw refuse.alreadyThere(dest)
         return
       }
-      yield* ask('unlink', { path: pathOf(dest) }, 'unlink', dest)
+      yield* ask('unlink', onPath(pathOf(dest)), 'unlink', dest)
     }
     yield* copySteps(this.v, pathOf(src), pathOf(dest), mode, src, dest)
     if (preserveTimestamps) {
@@ -192,17 +194,17 @@ class Copy {
       // Asked again: reading it may have moved its atime.
       const now = yield* this.#stat(src, true)
       const set = { atime: now.atime.getTime() / 1000, mtime: now.mtime.getTime() / 1000 }
-      yield* ask('setattr', { path: pathOf(dest), follow: true, set }, 'utime', dest)
+      yield* ask('setattr', setattrOf(pathOf(dest), true, set), 'utime', dest)
     }
     yield* this.#chmod(dest, from.mode)
   }
 
   *#copyLink(to: Stats | undefined, src: string, dest: string): Steps<void> {
-    let from = yield* ask('readlink', { path: pathOf(src) }, 'readlink', src)
+    let from = yield* ask('readlink', onPath(pathOf(src)), 'readlink', src)
     if (!this.options.verbatimSymlinks && !isAbsolute(from)) from = resolve(dirname(src), from)
     const link = (): Steps<void> => this.#symlink(from, dest)
     if (to === undefined) return yield* link()
-    const old = yield* tryAsk('readlink', { path: pathOf(dest) })
+    const old = yield* tryAsk('readlink', onPath(pathOf(dest)))
     if (old instanceof Failed) {
       if (old.errno === 'EINVAL') return yield* link()
       throw fsError(old, 'readlink', dest)
@@ -211,12 +213,12 @@ class Copy {
     if (isBeneath(from, into)) throw refuse.intoItself(from, into, dest)
     const target = yield* this.#stat(this.sync ? dest : src, true)
     if (target.isDirectory() && isBeneath(into, from)) throw refuse.overSubdirectory(into, from, dest)
-    yield* ask('unlink', { path: pathOf(dest) }, 'unlink', dest)
+    yield* ask('unlink', onPath(pathOf(dest)), 'unlink', dest)
     return yield* link()
   }
 
   *#symlink(target: string, dest: string): Steps<void> {
-    yield* ask('symlink', { path: pathOf(dest), target }, 'symlink', target, dest)
+    yield* ask('symlink', symlinkOf(pathOf(dest), target), 'symlink', target, dest)
   }
 }
 

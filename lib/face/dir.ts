@@ -1,9 +1,11 @@
 /** opendir and Dir: a directory's entries one after the other, listed through the stack's plans. */
+
 import { Dirent, Dir as NodeDir } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { runSync } from '../driver/sync.js'
 import type { Entry } from '../op.js'
+import { onPath } from '../request.js'
 import { Failed } from '../verdict.js'
 import { nodeError } from './codes.js'
 import { encodeName, encodingOf } from './fields.js'
@@ -124,7 +126,7 @@ export class Dir {
         return
       }
       const { v, path } = cursor.listed
-      request(v, 'readdir', { path }, 'scandir', cursor.shown, (error, entries) => {
+      request(v, 'readdir', onPath(path), 'scandir', cursor.shown, (error, entries) => {
         if (error) {
           this.#cursors.shift()
           end(error, undefined)
@@ -148,7 +150,7 @@ export class Dir {
       const cursor = this.#cursors[0]
       if (cursor === undefined) return null
       const { v, path } = cursor.listed
-      cursor.entries = performSync(v, 'readdir', { path }, 'scandir', cursor.shown)
+      cursor.entries = performSync(v, 'readdir', onPath(path), 'scandir', cursor.shown)
     }
   }
 
@@ -181,7 +183,7 @@ export class Dir {
   /** A lower that does not know a type in its listing (some network filesystems) is asked for it. */
   #typeOf({ listed: { v, path } }: Cursor, entry: Entry): number {
     if (entry.type !== 0) return entry.type
-    const stats = runSync(v.x, 'lookup', { path: `${path}/${entry.name}` }, contextOf(v))
+    const stats = runSync(v.x, 'lookup', onPath(`${path}/${entry.name}`), contextOf(v))
     if (stats instanceof Failed) return 0
     if (stats.isFile()) return 1
     if (stats.isDirectory()) return 2
@@ -278,14 +280,14 @@ export const opendir: Method = {
     const { listed, shown } = listedOf(v, path)
     optionsOf(options)
     // Without a path in the Error: Node's own opendirSync has none.
-    performSync(v, 'opendir', { path: listed.path }, 'opendir')
+    performSync(v, 'opendir', onPath(listed.path), 'opendir')
     return new Dir(listed, shown, options)
   },
   callback: (v) => (path: unknown, options?: unknown, callback?: unknown) => {
     const cb = callbackOf(typeof options === 'function' ? options : callback, 'callback')
     const { listed, shown } = listedOf(v, path)
     optionsOf(options)
-    request(v, 'opendir', { path: listed.path }, 'opendir', shown, (error) => {
+    request(v, 'opendir', onPath(listed.path), 'opendir', shown, (error) => {
       if (error) cb(error)
       else cb(null, new Dir(listed, shown, options))
     })
@@ -293,7 +295,7 @@ export const opendir: Method = {
   promise: (v) => async (path: unknown, options?: unknown) => {
     const { listed, shown } = listedOf(v, path)
     optionsOf(options)
-    await perform(v, 'opendir', { path: listed.path }, 'opendir', shown)
+    await perform(v, 'opendir', onPath(listed.path), 'opendir', shown)
     return new Dir(listed, shown, options)
   },
 }

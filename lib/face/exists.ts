@@ -2,9 +2,9 @@
 
 import { promisify } from 'node:util'
 import { runSync } from '../driver/sync.js'
+import { accessOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { type Fn, type Method, request } from './method.js'
-import { accessOf } from './singles.js'
 import { callbackOf, pathOf } from './validate.js'
 import { contextOf } from './view.js'
 

@@ -1,5 +1,6 @@
 /** What arguments become in requests, and names in results. */
 import { constants } from 'node:fs'
+import type { Attributes, Request } from '../op.js'
 import { encodePath } from '../path-bytes.js'
 import { invalidArgValue } from './codes.js'
 import { fdOf } from './validate.js'
@@ -10,10 +11,19 @@ export const onFile = (v: View, fd: unknown) => {
   const number = fdOf(fd)
   return { fd: number, file: v.x.files.get(number) }
 }
-/** The same for requests that may be on a path or on an open file. */
-export const onEither = (v: View, fd: unknown) => {
-  const { fd: number, file } = onFile(v, fd)
-  return { path: file?.path ?? '', follow: true, fd: number, file }
+/** Requests on open files that may be on paths as well, with the fields of those in request.ts. */
+export const getattrOn = (v: View, given: unknown, precise: boolean): Request<'getattr'> => {
+  const { fd, file } = onFile(v, given)
+  return { path: file?.path ?? '', follow: true, precise, dentry: undefined, fd, file }
+}
+export const setattrOn = (v: View, given: unknown, set: Attributes): Request<'setattr'> => {
+  const { fd, file } = onFile(v, given)
+  return { path: file?.path ?? '', follow: true, set, dentry: undefined, fd, file }
+}
+
+export const fsyncOn = (v: View, given: unknown, datasync: boolean): Request<'fsync'> => {
+  const { fd, file } = onFile(v, given)
+  return { fd, file, datasync }
 }
 
 /** Whether open(2) with these flags may make a file: another opcode. */

@@ -1,8 +1,10 @@
 /** glob (Node 22 and later): patterns walked component by component over the stack's own listings. */
+
 import { Dirent } from 'node:fs'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import picomatch from 'picomatch'
 import type { Entry, Op, Reply } from '../op.js'
+import { onPath } from '../request.js'
 import { Failed } from '../verdict.js'
 import { invalidArgType } from './codes.js'
 import { type Ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
@@ -111,7 +113,7 @@ class Walker {
   *#list(path: string): Walk<readonly Entry[]> {
     let listing = this.#listings.get(path)
     if (listing === undefined) {
-      const out = yield* tryAsk('readdir', { path: this.#absolute(path) })
+      const out = yield* tryAsk('readdir', onPath(this.#absolute(path)))
       listing = out instanceof Failed ? [] : out
       this.#listings.set(path, listing)
     }
@@ -120,7 +122,7 @@ class Walker {
 
   /** The UV_DIRENT type of what is there; -1: nothing. */
   *#type(path: string): Walk<number> {
-    const out = yield* tryAsk('lookup', { path: this.#absolute(path) })
+    const out = yield* tryAsk('lookup', onPath(this.#absolute(path)))
     if (out instanceof Failed) return -1
     const format = out.mode & S_IFMT
     return format === S_IFDIR ? DIRECTORY : format === S_IFLNK ? LINK : FILE

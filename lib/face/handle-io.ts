@@ -3,7 +3,7 @@ import type { Attributes } from '../op.js'
 import { toBigIntStats } from '../stats.js'
 import { checkAborted, invalidArgType, invalidArgValue, outOfRange } from './codes.js'
 import { fsError } from './errors.js'
-import { encodingOf, onFile } from './fields.js'
+import { encodingOf, fsyncOn, getattrOn, setattrOn } from './fields.js'
 import { perform } from './perform.js'
 import { Fault, readWhole } from './read-whole.js'
 import { bytesOf, checkBoolean, copiedOptions, integerOf, isView, objectOf, signalOf } from './validate.js'
@@ -19,17 +19,16 @@ type Position = number | bigint | null
 
 export const handleStat = async (v: View, fd: number, options: unknown): Promise<unknown> => {
   const precise = (options as { bigint?: unknown } | null | undefined)?.bigint === true
-  const stats = await perform(v, 'getattr', { path: '', follow: true, ...onFile(v, fd), precise }, 'fstat')
+  const stats = await perform(v, 'getattr', getattrOn(v, fd, precise), 'fstat')
   return precise ? toBigIntStats(stats) : stats
 }
 
 export const handleSet = async (v: View, fd: number, set: Attributes, syscall: string): Promise<void> => {
-  const on = onFile(v, fd)
-  await perform(v, 'setattr', { path: on.file?.path ?? '', follow: true, ...on, set }, syscall)
+  await perform(v, 'setattr', setattrOn(v, fd, set), syscall)
 }
 
 export const handleSync = (v: View, fd: number, datasync: boolean): Promise<void> =>
-  perform(v, 'fsync', { ...onFile(v, fd), datasync }, datasync ? 'fdatasync' : 'fsync')
+  perform(v, 'fsync', fsyncOn(v, fd, datasync), datasync ? 'fdatasync' : 'fsync')
 
 const readAt = (
   v: View,
@@ -38,7 +37,7 @@ const readAt = (
   offset: number,
   length: number,
   position: Position,
-) => perform(v, 'read', { ...onFile(v, fd), buffer, offset, length, position }, 'read')
+) => perform(v, 'read', { fd, file: v.x.files.get(fd), buffer, offset, length, position }, 'read')
 const writeAt = (
   v: View,
   fd: number,
@@ -46,7 +45,7 @@ const writeAt = (
   offset: number,
   length: number,
   position: number | null,
-) => perform(v, 'write', { ...onFile(v, fd), buffer, offset, length, position }, 'write')
+) => perform(v, 'write', { fd, file: v.x.files.get(fd), buffer, offset, length, position }, 'write')
 
 // Node's results have no prototype.
 const bare = <T extends object>(fields: T): T => Object.assign(Object.create(null), fields) as T

@@ -1,6 +1,7 @@
 /** mkdir, alone or with all that is missing above. */
 
 import { S_IFDIR, S_IFMT } from '../namei.js'
+import { getattrOf, mkdirOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { fsError } from './errors.js'
@@ -19,7 +20,7 @@ const wanted = (options: unknown): Wanted => {
 }
 
 function* steps(path: string, shown: unknown, mode: number, recursive: boolean): Steps<unknown> {
-  if (!recursive) return yield* ask('mkdir', { path, mode }, 'mkdir', shown)
+  if (!recursive) return yield* ask('mkdir', mkdirOf(path, mode), 'mkdir', shown)
   return yield* makeAll(path, shown, mode)
 }
 
@@ -30,7 +31,7 @@ export function* makeAll(path: string, shown: unknown, mode: number): Steps<stri
   let first: string | undefined
   while (todo.length > 0) {
     const next = todo.pop() as string
-    const made = yield* tryAsk('mkdir', { path: next, mode })
+    const made = yield* tryAsk('mkdir', mkdirOf(next, mode))
     if (!(made instanceof Failed)) {
       first ??= next
       continue
@@ -47,7 +48,7 @@ export function* makeAll(path: string, shown: unknown, mode: number): Steps<stri
       todo.push(next, parent)
       continue
     }
-    const stats = yield* tryAsk('getattr', { path: next, follow: true, precise: false })
+    const stats = yield* tryAsk('getattr', getattrOf(next, true))
     if (!(stats instanceof Failed) && (stats.mode & S_IFMT) === S_IFDIR) continue
     if (stats instanceof Failed) throw fsError(stats, 'mkdir', shown)
     throw fsError(errno === 'EEXIST' && todo.length > 0 ? NOT_A_DIRECTORY : made, 'mkdir', shown)

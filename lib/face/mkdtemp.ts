@@ -1,5 +1,7 @@
 /** mkdtemp: a prefix and six characters, tried until one is free. */
+
 import { randomBytes } from 'node:crypto'
+import { mkdirOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { fsError } from './errors.js'
@@ -20,7 +22,7 @@ const suffix = (): string => {
 function* steps(path: string, given: string, encoding: unknown, sync: boolean): Steps<string | Buffer> {
   for (let k = 0; ; k++) {
     const tail = suffix()
-    const made = yield* tryAsk('mkdir', { path: path === '' ? pathOf(tail) : path + tail, mode: 0o700 })
+    const made = yield* tryAsk('mkdir', mkdirOf(path === '' ? pathOf(tail) : path + tail, 0o700))
     if (!(made instanceof Failed)) return encodeName(given + tail, encoding)
     if (made.errno !== 'EEXIST' || k === TRIES) throw fsError(made, 'mkdtemp', given + (sync ? 'XXXXXX' : tail))
   }

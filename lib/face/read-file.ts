@@ -1,7 +1,9 @@
 /** readFile: open, reads until nothing comes, release; the size is asked for only where a file is not small. */
+
 import { runSync } from '../driver/sync.js'
 import type { OpenFile } from '../file.js'
 import type { Op, Request } from '../op.js'
+import { openOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { abortError, checkAborted } from './codes.js'
 import { finished, giveScratch, Rest, SCRATCH, sizeOf, takeScratch } from './contents.js'
@@ -62,7 +64,7 @@ export const readFile: Method = {
       }
       const at = pathOf(path)
       const flags = flagsOf(options.flag)
-      const req = { path: at, flags, mode: 0o666, dentry: undefined }
+      const req = openOf(at, flags, 0o666)
       const fd = performSync(v, openOp(flags), req, 'open', shownPath(path))
       try {
         return contents(v, at, fd, 'fstat', encoding)
@@ -115,7 +117,7 @@ export const withOpen = async <T>(
   mode: number,
   run: (fd: number) => Promise<T>,
 ): Promise<T> => {
-  const fd = await perform(v, openOp(flags), { path, flags, mode }, 'open', shown)
+  const fd = await perform(v, openOp(flags), openOf(path, flags, mode), 'open', shown)
   const close = (): Promise<void> =>
     perform(v, 'release', { fd, file: v.x.files.get(fd) } satisfies Request<'release'>, 'close')
   let value: T

@@ -1,8 +1,10 @@
 /** A whole file for callers that do not wait: one object a file, and no promise or generator on the way. */
+
 import type { Context } from '../context.js'
 import { runAsync } from '../driver/callback.js'
 import type { OpenFile } from '../file.js'
 import type { Op, Reply, Request, Stats } from '../op.js'
+import { openOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { abortError } from './codes.js'
 import { finished, giveScratch, Rest, SCRATCH, sizeOf, takeScratch } from './contents.js'
@@ -68,7 +70,7 @@ class Reading {
 
   start(): void {
     const { path, flags = 0, fd } = this.whole
-    if (fd === undefined) this.#ask('open', openOp(flags), { path, flags, mode: 0o666, dentry: undefined })
+    if (fd === undefined) this.#ask('open', openOp(flags), openOf(path, flags, 0o666))
     else this.#begin(fd)
   }
 

@@ -1,7 +1,9 @@
 /** readdir: names or Dirents, of one directory or of all beneath it. */
+
 import { type Dirent, Dirent as NodeDirent } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Entry, Op } from '../op.js'
+import { getattrOf, onPath } from '../request.js'
 import { Failed } from '../verdict.js'
 import { ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { encodeName } from './fields.js'
@@ -28,7 +30,7 @@ const typeOfMode = new Map<number, number>([
 ])
 function* typeOf(entry: Entry, path: string, shown: string): Steps<number> {
   if (entry.type !== UV_DIRENT_UNKNOWN) return entry.type
-  const stats = yield* ask('lookup', { path: below(path, entry.name) }, 'lstat', shown)
+  const stats = yield* ask('lookup', onPath(below(path, entry.name)), 'lstat', shown)
   return typeOfMode.get(stats.mode & S_IFMT) ?? UV_DIRENT_UNKNOWN
 }
 const below = (path: string, name: string): string => (path.endsWith('/') ? path + name : `${path}/${name}`)
@@ -59,7 +61,7 @@ function* typed(entries: readonly Entry[], path: string, parent: unknown, encodi
 }
 
 function* flat(path: string, shown: unknown, options: Options): Steps<unknown> {
-  const entries = yield* ask('readdir', { path }, 'scandir', shown)
+  const entries = yield* ask('readdir', onPath(path), 'scandir', shown)
   if (!options.withFileTypes) return namesOf(entries, options.encoding)
   return direntsOf(entries, shown, options.encoding) ?? (yield* typed(entries, path, shown, options.encoding))
 }
@@ -77,10 +79,10 @@ function* deep(path: string, base: string, options: Options, depthFirst: boolean
   const { encoding, withFileTypes } = options
   const out: unknown[] = []
   const queue: Listing[] = [{ at: path, shown: base, entries: undefined }]
-  if (depthFirst) queue[0] = { at: path, shown: base, entries: yield* ask('readdir', { path }, 'scandir', base) }
+  if (depthFirst) queue[0] = { at: path, shown: base, entries: yield* ask('readdir', onPath(path), 'scandir', base) }
   for (let next = 0; next < queue.length || (depthFirst && queue.length > 0); next++) {
     const { at, shown, entries } = (depthFirst ? queue.pop() : queue[next]) as Listing
-    for (const entry of entries ?? (yield* ask('readdir', { path: at }, 'scandir', shown))) {
+    for (const entry of entries ?? (yield* ask('readdir', onPath(at), 'scandir', shown))) {
       const inner = below(at, entry.name)
       const innerShown = join(shown, entry.name)
       let type = entry.type
@@ -91,13 +93,13 @@ function* deep(path: string, base: string, options: Options, depthFirst: boolean
         out.push(encodeName(relative(base, innerShown), encoding))
         // Where only names are wanted, Node looks through links.
         if (type === UV_DIRENT_LINK || type === UV_DIRENT_UNKNOWN) {
-          const stats = yield* tryAsk('getattr', { path: inner, follow: true, precise: false })
+          const stats = yield* tryAsk('getattr', getattrOf(inner, true))
           if (!(stats instanceof Failed) && (stats.mode & S_IFMT) === S_IFDIR) type = UV_DIRENT_DIR
         }
       }
       if (type !== UV_DIRENT_DIR) continue
       const inside: readonly Entry[] | undefined = depthFirst
-        ? yield* ask('readdir', { path: inner }, 'scandir', innerShown)
+        ? yield* ask('readdir', onPath(inner), 'scandir', innerShown)
         : undefined
       queue.push({ at: inner, shown: innerShown, entries: inside })
     }
@@ -125,7 +127,7 @@ export const readdir: Method = {
       checkRecursive(options)
       if (options.recursive) return driveSync(v, stepsOf(at, path, options, false))
       const shown = shownPath(path)
-      const entries = performSync(v, 'readdir', { path: at }, 'scandir', shown)
+      const entries = performSync(v, 'readdir', onPath(at), 'scandir', shown)
       if (!options.withFileTypes) return namesOf(entries, options.encoding)
       return direntsOf(entries, shown, options.encoding) ?? driveSync(v, typed(entries, at, shown, options.encoding))
     },

@@ -1,7 +1,9 @@
 /** realpath: Node's own walk, and the native one, over lookup and readlink. */
+
 import { resolve } from 'node:path'
 import type { Op } from '../op.js'
 import { decodePath } from '../path-bytes.js'
+import { getattrOf, onPath } from '../request.js'
 import { Failed } from '../verdict.js'
 import { ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { fsError } from './errors.js'
@@ -29,7 +31,7 @@ function* walk(start: string, encoding: unknown): Steps<string | Buffer> {
       if (known === S_IFIFO || known === S_IFSOCK) break
       continue
     }
-    const stats = yield* ask('lookup', { path: base }, 'lstat', base)
+    const stats = yield* ask('lookup', onPath(base), 'lstat', base)
     const type = stats.mode & S_IFMT
     if (type !== S_IFLNK) {
       hard.set(base, type)
@@ -38,8 +40,8 @@ function* walk(start: string, encoding: unknown): Steps<string | Buffer> {
     const id = `${stats.dev}:${stats.ino}`
     let target = seen.get(id)
     if (target === undefined || stats.ino === 0) {
-      yield* ask('getattr', { path: base, follow: true, precise: false }, 'stat', base)
-      target = yield* ask('readlink', { path: base }, 'readlink', base)
+      yield* ask('getattr', getattrOf(base, true), 'stat', base)
+      target = yield* ask('readlink', onPath(base), 'readlink', base)
       seen.set(id, target)
     }
     path = resolve(resolve(previous, target), path.slice(at))
@@ -65,12 +67,12 @@ function* nativeWalk(start: string, shown: unknown, encoding: unknown): Steps<st
       continue
     }
     const here = `${current}/${name}`
-    const stats = yield* tryAsk('lookup', { path: here })
+    const stats = yield* tryAsk('lookup', onPath(here))
     if (stats instanceof Failed) throw fsError(stats, 'realpath', shown)
     const type = stats.mode & S_IFMT
     if (type === S_IFLNK) {
       if (++links > MAX_LINKS) throw fail('ELOOP')
-      const target = yield* tryAsk('readlink', { path: here })
+      const target = yield* tryAsk('readlink', onPath(here))
       if (target instanceof Failed) throw fsError(target, 'realpath', shown)
       if (target.startsWith('/')) current = ''
       const parts = target.split('/')

@@ -1,5 +1,7 @@
 /** rm and rmdir: one entry, or all that is beneath it, with Node's retries. */
+
 import type { Op, Request } from '../op.js'
+import { getattrOf, onPath } from '../request.js'
 import { Failed } from '../verdict.js'
 import { invalidArgType } from './codes.js'
 import { Ask, ask, driveAsync, drivePromise, driveSync, ending, Pause, type Steps, tryAsk } from './compound.js'
@@ -54,7 +56,7 @@ class Trouble {
 type Outcome = Trouble | undefined
 
 function* attempt<O extends 'unlink' | 'rmdir'>(op: O, path: string, shown: string): Steps<Outcome> {
-  const out = yield* tryAsk(op, { path } as Request<O>)
+  const out = yield* tryAsk(op, onPath(path) as Request<O>)
   return out instanceof Failed ? new Trouble(out, op, shown) : undefined
 }
 
@@ -69,7 +71,7 @@ function* rimraf(path: string, shown: string, options: RmOptions): Steps<Outcome
 }
 
 function* once(path: string, shown: string, options: RmOptions): Steps<Outcome> {
-  const stats = yield* tryAsk('lookup', { path })
+  const stats = yield* tryAsk('lookup', onPath(path))
   if (stats instanceof Failed && stats.errno === 'ENOENT') return undefined
   if (!(stats instanceof Failed) && (stats.mode & S_IFMT) === S_IFDIR) {
     return yield* removeDirectory(path, shown, options, undefined)
@@ -85,7 +87,7 @@ function* removeDirectory(path: string, shown: string, options: RmOptions, first
   if (trouble === undefined) return undefined
   if (trouble.failed.errno === 'ENOTDIR') return first ?? trouble
   if (!NOT_EMPTY.has(trouble.failed.errno)) return trouble
-  const entries = yield* tryAsk('readdir', { path })
+  const entries = yield* tryAsk('readdir', onPath(path))
   if (entries instanceof Failed) return new Trouble(entries, 'scandir', shown)
   for (const { name } of entries) {
     const inner = yield* rimraf(`${path}/${name}`, `${shown}/${name}`, options)
@@ -102,7 +104,7 @@ function* removeAll(path: string, shown: string, options: RmOptions): Steps<void
 function* rmSteps(path: string, shown: string, options: RmOptions, sync: boolean): Steps<void> {
   const { force, recursive } = options
   if (!sync || !force || !recursive) {
-    const stats = yield* tryAsk('lookup', { path })
+    const stats = yield* tryAsk('lookup', onPath(path))
     if (stats instanceof Failed) {
       if (!force || stats.errno !== 'ENOENT') throw fsError(stats, 'lstat', shown)
     } else if ((stats.mode & S_IFMT) === S_IFDIR && !recursive) {
@@ -126,13 +128,13 @@ function* rmdirSteps(
   check: 'lstat' | 'stat' | undefined,
 ): Steps<void> {
   if (check !== undefined) {
-    const stats = yield* ask('getattr', { path, follow: check === 'stat', precise: false }, check, shown)
+    const stats = yield* ask('getattr', getattrOf(path, check === 'stat'), check, shown)
     if ((stats.mode & S_IFMT) === S_IFDIR) {
       yield* removeAll(path, shown, options)
       return
     }
   }
-  yield* new Ask('rmdir', { path }, 'rmdir', shown)
+  yield* new Ask('rmdir', onPath(path), 'rmdir', shown)
 }
 
 let warned: boolean | undefined

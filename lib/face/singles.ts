@@ -1,8 +1,10 @@
 /** The methods of node:fs that are one request each. */
+
 import { originalFs } from '../lower/original-fs.js'
 import type { Request, StatFs, Stats } from '../op.js'
+import { accessOf, getattrOf, linkOf, onPath, openOf, renameOf, setattrOf, symlinkOf } from '../request.js'
 import { toBigIntStats } from '../stats.js'
-import { encodeName, encodingOf, isCreate, onEither, onFile } from './fields.js'
+import { encodeName, encodingOf, fsyncOn, getattrOn, isCreate, onFile, setattrOn } from './fields.js'
 import { type Method, single } from './method.js'
 import {
   bindingModeOf,
@@ -42,14 +44,7 @@ const stat = (syscall: 'stat' | 'lstat'): Method =>
     syscall,
     arity: 2,
     optional: 1,
-    parse: (_v, path, options) => ({
-      path: pathOf(path),
-      follow: syscall === 'stat',
-      precise: wantsBigint(options),
-      dentry: undefined,
-      fd: undefined,
-      file: undefined,
-    }),
+    parse: (_v, path, options) => getattrOf(pathOf(path), syscall === 'stat', wantsBigint(options)),
     value: toStats,
     mends: (failed, _path, options) =>
       failed.errno === 'ENOENT' && (options as StatOptions | undefined)?.throwIfNoEntry === false,
@@ -61,29 +56,21 @@ const chmod = (syscall: string, follow: boolean): Method =>
     syscall,
     arity: 2,
     callbackLast: true,
-    parse: (_v, path, mode) => ({ path: pathOf(path), follow, set: { mode: modeOf(mode, 'mode') } }),
+    parse: (_v, path, mode) => setattrOf(pathOf(path), follow, { mode: modeOf(mode, 'mode') }),
   })
 const chown = (syscall: string, follow: boolean): Method =>
   single({
     op: 'setattr',
     syscall,
     arity: 3,
-    parse: (_v, path, uid, gid) => ({
-      path: pathOf(path),
-      follow,
-      set: { uid: idOf(uid, 'uid'), gid: idOf(gid, 'gid') },
-    }),
+    parse: (_v, path, uid, gid) => setattrOf(pathOf(path), follow, { uid: idOf(uid, 'uid'), gid: idOf(gid, 'gid') }),
   })
 const utimes = (syscall: string, follow: boolean): Method =>
   single({
     op: 'setattr',
     syscall,
     arity: 3,
-    parse: (_v, path, atime, mtime) => ({
-      path: pathOf(path),
-      follow,
-      set: { atime: timeOf(atime), mtime: timeOf(mtime) },
-    }),
+    parse: (_v, path, atime, mtime) => setattrOf(pathOf(path), follow, { atime: timeOf(atime), mtime: timeOf(mtime) }),
   })
 
 const onFdOnly = { promise: false } as const
@@ -94,7 +81,7 @@ const fsync = (datasync: boolean): Method =>
       syscall: datasync ? 'fdatasync' : 'fsync',
       arity: 1,
       paths: 0,
-      parse: (v, fd) => ({ ...onFile(v, fd), datasync }),
+      parse: (v, fd) => fsyncOn(v, fd, datasync),
     },
     onFdOnly,
   )
@@ -111,10 +98,6 @@ const times = (atime: unknown, mtime: unknown) => ({ atime: timeOf(atime, 'atime
 const sizeOf = (len: unknown): number =>
   Math.max(0, integerOf(len === undefined ? 0 : len, 'len', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
 
-/** An access request with room for what a guard may want to set, so that it needs no copy. */
-export const accessOf = (path: string, mask: number): Request<'access'> =>
-  ({ path, dentry: undefined, mask, fd: undefined, file: undefined }) as Request<'access'>
-
 export const singles = {
   stat: stat('stat'),
   lstat: stat('lstat'),
@@ -127,7 +110,7 @@ export const singles = {
       paths: 0,
       parse: (v, fd, options) => {
         const precise = wantsBigint(options)
-        return { ...onEither(v, fd), precise }
+        return getattrOn(v, fd, precise)
       },
       value: toStats,
     },
@@ -155,7 +138,7 @@ export const singles = {
       before: (_fd, mode) => modeOf(mode, 'mode'),
       parse: (v, fd, mode) => {
         const set = { mode: modeOf(mode, 'mode') }
-        return { ...onEither(v, fd), set }
+        return setattrOn(v, fd, set)
       },
     },
     onFdOnly,
@@ -169,7 +152,7 @@ export const singles = {
       before: (_fd, uid, gid) => ids(uid, gid),
       parse: (v, fd, uid, gid) => {
         const set = ids(uid, gid)
-        return { ...onEither(v, fd), set }
+        return setattrOn(v, fd, set)
       },
     },
     onFdOnly,
@@ -183,7 +166,7 @@ export const singles = {
       before: (_fd, atime, mtime) => times(atime, mtime),
       parse: (v, fd, atime, mtime) => {
         const set = times(atime, mtime)
-        return { ...onEither(v, fd), set }
+        return setattrOn(v, fd, set)
       },
     },
     onFdOnly,
@@ -198,7 +181,7 @@ export const singles = {
       before: (_fd, len) => sizeOf(len),
       parse: (v, fd, len) => {
         const set = { size: sizeOf(len) }
-        return { ...onEither(v, fd), set }
+        return setattrOn(v, fd, set)
       },
     },
     onFdOnly,
@@ -210,7 +193,7 @@ export const singles = {
     optional: 1,
     parse: (_v, path, options) => {
       optionsOf(options)
-      return { path: pathOf(path, READLINK_PATH) }
+      return onPath(pathOf(path, READLINK_PATH))
     },
     value: (target, _req, _path, options) => encodeName(target, encodingOf(options)),
   }),
@@ -226,23 +209,23 @@ export const singles = {
       if (to.includes('\0')) pathOf(to, 'target')
       const at = pathOf(path)
       checkSymlinkType(type)
-      return { path: at, target: to }
+      return symlinkOf(at, to)
     },
   }),
-  unlink: single({ op: 'unlink', syscall: 'unlink', arity: 1, parse: (_v, path) => ({ path: pathOf(path) }) }),
+  unlink: single({ op: 'unlink', syscall: 'unlink', arity: 1, parse: (_v, path) => onPath(pathOf(path)) }),
   link: single({
     op: 'link',
     syscall: 'link',
     arity: 2,
     paths: 2,
-    parse: (_v, from, to) => ({ path: pathOf(from, 'existingPath'), newPath: pathOf(to, 'newPath') }),
+    parse: (_v, from, to) => linkOf(pathOf(from, 'existingPath'), pathOf(to, 'newPath')),
   }),
   rename: single({
     op: 'rename',
     syscall: 'rename',
     arity: 2,
     paths: 2,
-    parse: (_v, from, to) => ({ path: pathOf(from, 'oldPath'), newPath: pathOf(to, 'newPath'), flags: 0 }),
+    parse: (_v, from, to) => renameOf(pathOf(from, 'oldPath'), pathOf(to, 'newPath')),
   }),
   statfs: single({
     op: 'statfs',
@@ -252,7 +235,7 @@ export const singles = {
     parse: (_v, path, options) => {
       const at = pathOf(path)
       wantsBigint(options)
-      return { path: at }
+      return onPath(at)
     },
     value: (reply, _req, _path, options) => statfsValue(reply, options),
   }),
@@ -265,16 +248,11 @@ export const singles = {
       arity: 3,
       optional: 2,
       callbackLast: true,
-      parse: (_v, path, flags, mode) => ({
-        path: pathOf(path),
-        flags: flagsOf(flags),
-        mode: modeOf(mode, 'mode', 0o666),
-        dentry: undefined,
-      }),
+      parse: (_v, path, flags, mode) => openOf(pathOf(path), flagsOf(flags), modeOf(mode, 'mode', 0o666)),
       parseCallback: (_v, path, flags, mode) => {
         const at = pathOf(path)
         const bits = modeOf(mode, 'mode', 0o666)
-        return { path: at, flags: flagsOf(flags), mode: bits, dentry: undefined }
+        return openOf(at, flagsOf(flags), bits)
       },
     },
     onFdOnly,

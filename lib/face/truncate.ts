@@ -1,6 +1,8 @@
 /** truncate by path: open, ftruncate, close, as node:fs does it. */
+
 import { constants } from 'node:fs'
 import type { Op } from '../op.js'
+import { openOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { aggregate } from './errors.js'
@@ -11,7 +13,7 @@ import type { View } from './view.js'
 const lengthOf = (len: unknown): number => integerOf(len, 'len', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
 
 function* steps(v: View, path: string, shown: unknown, len: unknown, sync: boolean): Steps<void> {
-  const fd = yield* ask('open', { path, flags: constants.O_RDWR, mode: 0o666 }, 'open', shown)
+  const fd = yield* ask('open', openOf(path, constants.O_RDWR, 0o666), 'open', shown)
   const file = v.x.files.get(fd)
   let failed: unknown
   try {

@@ -47,27 +47,27 @@ export const NO_VECTORS = Failed.of('EINVAL')
 export const readv: Method = {
   ops: ['read'],
   sync: (v) =>
-    function readvSync(fd: unknown, given: unknown, position: unknown) {
-      const on = onFile(v, fd)
-      const buffers = viewsOf(given)
+    function readvSync(given: unknown, vectors: unknown, position: unknown) {
+      const { fd, file } = onFile(v, given)
+      const buffers = viewsOf(vectors)
       if (buffers.length === 0) throw fsError(NO_VECTORS, 'read')
       const buffer = gathered(buffers)
-      const req = { ...on, buffer, offset: 0, length: buffer.length, position: vectorPosition(position) }
+      const req = { fd, file, buffer, offset: 0, length: buffer.length, position: vectorPosition(position) }
       const bytes = performSync(v, 'read', req, 'read')
       scatter(buffer, bytes, buffers)
       return bytes
     },
   callback: (v) =>
-    function readv(fd: unknown, given: unknown, position: unknown, callback: unknown) {
-      const on = onFile(v, fd)
-      const buffers = viewsOf(given)
+    function readv(given: unknown, vectors: unknown, position: unknown, callback: unknown) {
+      const { fd, file } = onFile(v, given)
+      const buffers = viewsOf(vectors)
       const done = callbackOf(callback || position)
       if (buffers.length === 0) {
         process.nextTick(done, fsError(NO_VECTORS, 'read'), 0, buffers)
         return
       }
       const buffer = gathered(buffers)
-      const req = { ...on, buffer, offset: 0, length: buffer.length, position: vectorPosition(position) }
+      const req = { fd, file, buffer, offset: 0, length: buffer.length, position: vectorPosition(position) }
       request(v, 'read', req, 'read', undefined, (error, bytes = 0) => {
         scatter(buffer, bytes, buffers)
         done(error, bytes, buffers)
@@ -79,25 +79,25 @@ export const readv: Method = {
 export const writev: Method = {
   ops: ['write'],
   sync: (v) =>
-    function writevSync(fd: unknown, given: unknown, position: unknown) {
-      const on = onFile(v, fd)
-      const buffers = viewsOf(given)
+    function writevSync(given: unknown, vectors: unknown, position: unknown) {
+      const { fd, file } = onFile(v, given)
+      const buffers = viewsOf(vectors)
       if (buffers.length === 0) return 0
       const buffer = joined(buffers)
-      const req = { ...on, buffer, offset: 0, length: buffer.length, position: vectorPosition(position) }
+      const req = { fd, file, buffer, offset: 0, length: buffer.length, position: vectorPosition(position) }
       return performSync(v, 'write', req, 'write')
     },
   callback: (v) =>
-    function writev(fd: unknown, given: unknown, position: unknown, callback: unknown) {
-      const on = onFile(v, fd)
-      const buffers = viewsOf(given)
+    function writev(given: unknown, vectors: unknown, position: unknown, callback: unknown) {
+      const { fd, file } = onFile(v, given)
+      const buffers = viewsOf(vectors)
       const done = callbackOf(callback || position)
       if (buffers.length === 0) {
         process.nextTick(done, null, 0, buffers)
         return
       }
       const buffer = joined(buffers)
-      const req = { ...on, buffer, offset: 0, length: buffer.length, position: vectorPosition(position) }
+      const req = { fd, file, buffer, offset: 0, length: buffer.length, position: vectorPosition(position) }
       request(v, 'write', req, 'write', undefined, (error, bytes) => done(error, bytes ?? 0, buffers))
     },
 }

@@ -1,8 +1,10 @@
 /** watchFile and unwatchFile: StatWatcher, polling the stack as libuv's fs_poll polls the system. */
+
 import { EventEmitter } from 'node:events'
 import { resolve } from 'node:path'
 import { runAsync } from '../driver/callback.js'
 import type { Stats } from '../op.js'
+import { getattrOf } from '../request.js'
 import { makeStats, toBigIntStats } from '../stats.js'
 import { Failed } from '../verdict.js'
 import type { Method } from './method.js'
@@ -64,7 +66,7 @@ export class StatWatcher extends EventEmitter {
     const began = Date.now()
     // In flight a request may hold no timer: a persistent watcher keeps the process up by one all the same.
     this.#arm(() => {}, 0x7fffffff)
-    const req = { path: this.#path, follow: true, precise: this.#bigint }
+    const req = getattrOf(this.#path, true, this.#bigint)
     runAsync(this.#v.x, 'getattr', req, contextOf(this.#v), (bug, out) => {
       if (this.#stopped) return
       const spent = Date.now() - began

@@ -1,5 +1,7 @@
 /** writeFile and appendFile: create, writes, fsync where wanted, release. */
+
 import type { Op } from '../op.js'
+import { openOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { abortError, checkAborted, invalidArgType } from './codes.js'
 import { ask, driveAsync, ending, type Steps, tryAsk } from './compound.js'
@@ -59,7 +61,7 @@ const writeSync = (v: View, path: unknown, data: unknown, options: Options): und
     const at = pathOf(path)
     const flags = flagsOf(options.flag || 'w')
     const mode = modeOf(options.mode, 'mode', 0o666)
-    fd = performSync(v, openOp(flags), { path: at, flags, mode }, 'open', shownPath(path))
+    fd = performSync(v, openOp(flags), openOf(at, flags, mode), 'open', shownPath(path))
   }
   const bytes = early ?? dataOf(data, encoding)
   try {
@@ -86,7 +88,7 @@ interface Job {
 }
 function* steps(v: View, { given, shown, flags, mode, bytes, signal, flush }: Job): Steps<void> {
   const fd =
-    typeof given === 'number' ? fdOf(given) : yield* ask(openOp(flags), { path: given, flags, mode }, 'open', shown)
+    typeof given === 'number' ? fdOf(given) : yield* ask(openOp(flags), openOf(given, flags, mode), 'open', shown)
   const file = v.x.files.get(fd)
   let failed: unknown
   try {

@@ -131,3 +131,12 @@ test('symlinks: deny refuses a dentry that is a link', (t) => {
   // Not taken on trust: the walk finds that nothing is there.
   t.is(perform('getattr', { path: '/srv/data/l', follow: false, precise: false }), 'ENOENT')
 })
+
+test('a request that cannot be written to goes down as a copy', (t) => {
+  const dentry = entry('/srv/data/a')
+  const { perform, below } = scene({ root: '/srv/data' }, { '/srv/data/a': dentry })
+  const frozen = Object.freeze({ path: '/srv/data/a', follow: true, precise: false })
+  t.not(perform('getattr', frozen), 'EACCES')
+  t.is(below[0]?.dentry, dentry)
+  t.false('dentry' in frozen)
+})

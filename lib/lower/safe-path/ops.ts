@@ -9,7 +9,7 @@
 import type { Dentry } from '../../file.js'
 import type { Done, Lower, LowerOp } from '../../lower.js'
 import { native } from '../../native/index.js'
-import type { OnPath, Op, PathOp, Reply, Request } from '../../op.js'
+import type { Named, Op, PathOp, Reply, Request } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import { originalFs as fs } from '../original-fs.js'
 import type { Held } from './calls.js'
@@ -62,7 +62,7 @@ const syncOps = (pick: Picker): Sync => {
   const { calls } = pick(undefined)
 
   /** On what the path leads to. */
-  const held = <T>({ path, dentry }: OnPath, follow: boolean, act: (held: Held) => T | Failed): T | Failed => {
+  const held = <T>({ path, dentry }: Named, follow: boolean, act: (held: Held) => T | Failed): T | Failed => {
     const resolver = pick(dentry)
     const file = resolver.hold(path, follow)
     if (file instanceof Failed) return file
