@@ -1,7 +1,15 @@
 /** What the scenarios have in common: directories with files, the stack under test, and how many requests passed. */
 import { join } from 'node:path'
 import type { Layer } from 'plyfs'
-import { metadataCache, passthrough, requestCount, sandbox, stackDepth, xattrElision } from 'plyfs/layers'
+import {
+  metadataCache,
+  passthrough,
+  type RequestCount,
+  requestCount,
+  sandbox,
+  stackDepth,
+  xattrElision,
+} from 'plyfs/layers'
 import type { Work } from './measure.js'
 import type { Fs } from './peers.js'
 
@@ -47,3 +55,10 @@ export const counted = (layers: readonly Layer[]) => {
 
 export const total = (counts: Readonly<Record<string, number>>, ops?: readonly string[]): number =>
   Object.entries(counts).reduce((sum, [op, n]) => (ops === undefined || ops.includes(op) ? sum + n : sum), 0)
+
+/** Requests that the lower got: reads and writes of passed files go down past the lower counter, so the upper one tells. */
+export const reachedLower = (above: RequestCount, below: RequestCount): number => {
+  const [up, down] = [above.counts(), below.counts()]
+  const passed = (op: 'read' | 'write'): number => (up[op] ?? 0) - (down[op] ?? 0)
+  return total(down) + passed('read') + passed('write')
+}

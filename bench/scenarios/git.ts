@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import git from 'isomorphic-git'
 import { stack } from 'plyfs'
 import { host, memory } from 'plyfs/lower'
-import { type Area, counted, fiveLayers, total } from '../fixture.js'
+import { type Area, counted, fiveLayers, reachedLower, total } from '../fixture.js'
 import type { Work } from '../measure.js'
 import type { Fs } from '../peers.js'
 
@@ -70,7 +70,7 @@ const compare = async function* (
       await status(fs, dir)
       const first = {
         'requests above': total(above.counts()),
-        'requests that reach the lower': total(reached.counts()),
+        'requests that reach the lower': reachedLower(above, reached),
       }
       above.reset()
       reached.reset()
@@ -78,7 +78,7 @@ const compare = async function* (
       return {
         ...first,
         'second run: requests above': total(above.counts()),
-        'second run: requests that reach the lower': total(reached.counts()),
+        'second run: requests that reach the lower': reachedLower(above, reached),
       }
     },
   }
