@@ -41,9 +41,11 @@ export const runMount = async (args: readonly string[], usage: string): Promise<
     ...(values['no-default-permissions'] ? { defaultPermissions: false } : {}),
     ...(values['no-allow-other'] ? { allowOther: false } : {}),
   }
-  const mounted = await mount(/\.[cm]?js$/.test(source) ? pathToFileURL(source) : source, directory, options)
+  const mounting = mount(/\.[cm]?js$/.test(source) ? pathToFileURL(source) : source, directory, options)
+  // Before anybody can know that it is mounted, and may want to end it.
+  onSignals(mounting, directory)
+  const mounted = await mounting
   console.log(`mounted ${directory}`)
-  onSignals(mounted, directory)
   const live = values.stats ? setInterval(() => void showLive(mounted), EVERY) : undefined
   await mounted.ended
   clearInterval(live)
@@ -58,25 +60,25 @@ const showLive = async (mounted: Mount): Promise<void> => {
   process.stderr.write(`${requestTable(await mounted.stats())}\n`)
 }
 
-/** The first signal unmounts; where that had to be lazy, the second one breaks off. */
-const onSignals = (mounted: Mount, directory: string): void => {
+/** The first signal unmounts, as soon as it is mounted; where that had to be lazy, the second one breaks off. */
+const onSignals = (mounting: Promise<Mount>, directory: string): void => {
   let asked = false
-  const stop = (): void => {
+  const stop = async (): Promise<void> => {
+    const mounted = await mounting.catch(() => undefined)
+    if (mounted === undefined) return
     if (asked) {
       mounted.abort()
       return
     }
     asked = true
-    mounted.unmount().then(
-      ({ lazy }) => {
-        if (lazy) console.error(`plyfs: ${directory} is busy; detached, and served until it is not (again: break off)`)
-      },
-      (failed: Error) => {
-        asked = false
-        console.error(`plyfs: ${failed.message}`)
-      },
-    )
+    try {
+      const { lazy } = await mounted.unmount()
+      if (lazy) console.error(`plyfs: ${directory} is busy; detached, and served until it is not (again: break off)`)
+    } catch (failed) {
+      asked = false
+      console.error(`plyfs: ${(failed as Error).message}`)
+    }
   }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  process.on('SIGINT', () => void stop())
+  process.on('SIGTERM', () => void stop())
 }

@@ -33,8 +33,12 @@ const start = async (args: readonly string[], script = join(lib, 'cli.ts')) => {
   await first
   return { child, text: () => text, complaint: () => complaint }
 }
-const exit = (child: ChildProcess): Promise<number | null> =>
-  child.exitCode !== null ? Promise.resolve(child.exitCode) : new Promise((resolve) => child.on('exit', resolve))
+/** Its status; the signal's name where one ended it. */
+const exit = (child: ChildProcess): Promise<number | string | null> => {
+  const { exitCode, signalCode } = child
+  if (exitCode !== null || signalCode !== null) return Promise.resolve(exitCode ?? signalCode)
+  return new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)))
+}
 
 const until = async (what: () => boolean): Promise<boolean> => {
   for (let k = 0; k < 100; k++) {
