@@ -15,12 +15,14 @@ const S_ISXID = 0o6000
 export interface PassCounts {
   /** Open files that were passed through. */
   passed: number
-  /** Open files that were not, by why. */
+  /** Open files that were not, */
+  keptBack: number
+  /** and why. */
   readonly kept: { [reason: string]: number }
 }
 
 export class Backing {
-  readonly counts: PassCounts = { passed: 0, kept: {} }
+  readonly counts: PassCounts = { passed: 0, keptBack: 0, kept: {} }
   /** EPERM or the like: there is no sense in asking again. */
   #refused: string | undefined
 
@@ -31,6 +33,7 @@ export class Backing {
   ) {}
 
   #keep(reason: string): 0 {
+    this.counts.keptBack++
     this.counts.kept[reason] = (this.counts.kept[reason] ?? 0) + 1
     return 0
   }

@@ -66,7 +66,6 @@ export const handle = (s: Session, wire: RequestWire, received: number): number 
 /** Serves until the mount ends. */
 export const serve = (s: Session, wire: RequestWire, device: Device, counters: Counters): void => {
   const { timed } = counters
-  let ticks = 0
   for (;;) {
     const received = device.receive()
     if (received === 0) break
@@ -74,24 +73,22 @@ export const serve = (s: Session, wire: RequestWire, device: Device, counters: C
     const length = handle(s, wire, received)
     const code = wire.opcode
     counters.count(code)
+    report(s, counters)
     if (length > 0) {
       if (s.out.view.getInt32(4, true) < 0) counters.failed()
       device.send(length)
     }
     if (timed) counters.took(code, performance.now() - begun)
-    if ((++ticks & 63) === 0) report(s, counters)
   }
-  report(s, counters)
 }
 
-export const report = (s: Session, counters: Counters): void => {
+/** What is counted elsewhere, before each reply: whoever asks after one sees what is. */
+const report = (s: Session, counters: Counters): void => {
   counters.set('inodes', s.table.size)
   counters.set('open', s.handles.size)
   if (s.backing === undefined) return
   counters.set('passed', s.backing.counts.passed)
-  let kept = 0
-  for (const count of Object.values(s.backing.counts.kept)) kept += count
-  counters.set('kept', kept)
+  counters.set('kept', s.backing.counts.keptBack)
 }
 
 /** After the mount has ended: nobody will release what is open. */

@@ -26,12 +26,18 @@ export interface Place {
   readonly back: string
   readonly mnt: string
 }
-export const place = (t: ExecutionContext): Place => {
+export const freshPlace = (): Place => {
   const dir = mkdtempSync(join(tmpdir(), 'plyfs-fuse-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
   const [back, mnt] = [join(dir, 'back'), join(dir, 'mnt')]
   for (const each of [back, mnt]) mkdirSync(each)
   return { dir, back, mnt }
+}
+export const removePlace = ({ dir }: Place): void => rmSync(dir, { recursive: true, force: true })
+/** A place for one test. */
+export const place = (t: ExecutionContext): Place => {
+  const made = freshPlace()
+  t.teardown(() => removePlace(made))
+  return made
 }
 
 export const FIVE = [
