@@ -2,6 +2,7 @@
 import nodeFs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { exchangeOf, type PlyFs } from './face/node-fs.js'
+import { moveSurface } from './face/surface.js'
 import { originalFs } from './lower/original-fs.js'
 
 type Bag = Record<string, unknown>
@@ -33,6 +34,7 @@ export const install = (fs: PlyFs): (() => void) => {
     const at = installed.indexOf(entry)
     if (at === -1) return
     installed.splice(at, 1)
+    moveSurface(fs, fs)
     const under = installed.at(-1)
     if (under === undefined) restore()
     else put(under.fs)
@@ -40,6 +42,7 @@ export const install = (fs: PlyFs): (() => void) => {
 }
 
 const put = (fs: Bag): void => {
+  moveSurface(fs, nodeFs)
   for (const key of Object.keys(originalFs)) if (key !== 'promises') set(nodeFs, key, fs[key])
   for (const key of Object.keys(originalFs.promises)) set(nodeFs.promises, key, (fs.promises as Bag)[key])
   syncBuiltinESMExports()

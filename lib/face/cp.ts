@@ -7,7 +7,7 @@ import type { Op, Stats } from '../op.js'
 import { getattrOf, mkdirOf, onPath, setattrOf, symlinkOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { invalidArgType, nodeError, specificType } from './codes.js'
-import { Await, ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
+import { Await, ask, driveAsync, drivePromise, driveSync, type Steps, tryAsk } from './compound.js'
 import { COPY_OPS, copySteps } from './copy-file.js'
 import * as refuse from './cp-errors.js'
 import { fsError } from './errors.js'
@@ -244,7 +244,7 @@ export const cp: Method = {
       // A filter that throws must end in the callback, in its own time.
       process.nextTick(() => {
         try {
-          driveAsync(v, steps, ending(cb))
+          driveAsync(v, steps, (error) => (error === null ? cb(null, undefined) : cb(error)))
         } catch (error) {
           cb(error)
         }

@@ -34,7 +34,7 @@ export const exists: Method = {
     }
     Object.defineProperty(exists, promisify.custom, {
       value: function exists(path: unknown) {
-        return new Promise((resolve) => (v.fs as { exists: Fn }).exists(path, resolve))
+        return new Promise((resolve) => (v.surface.at.exists as Fn)(path, resolve))
       },
     })
     return exists

@@ -7,6 +7,7 @@ import { STACK, type StackMark } from '../stack.js'
 import { Dir } from './dir.js'
 import type { Fn } from './method.js'
 import { streamsOf, utf8StreamOf } from './streams.js'
+import { fillSurface, makeSurface } from './surface.js'
 import { type Convention, isDirect, table } from './table.js'
 import type { View } from './view.js'
 import { type XattrMethods, xattrs } from './xattr.js'
@@ -54,7 +55,7 @@ const streamClasses = new Set(['ReadStream', 'WriteStream', 'FileReadStream', 'F
  */
 export const nodeFace = (x: Exchange, mark: StackMark, caller: Caller): PlyFs => {
   const face: Bag = {}
-  const view: View = { x, caller, fs: face }
+  const view: View = { x, caller, surface: makeSurface(face) }
   const native = x.lower.native as Bag | undefined
   const method = (name: string, convention: Convention, key: string, original: unknown): Fn | undefined => {
     const owner = convention === 'promise' ? (native?.promises as object | undefined) : native
@@ -90,6 +91,7 @@ export const nodeFace = (x: Exchange, mark: StackMark, caller: Caller): PlyFs =>
   }
   Object.defineProperty(face, STACK, { value: mark, enumerable: false })
   exchanges.set(face, x)
+  fillSurface(face)
   return face as unknown as PlyFs
 }
 

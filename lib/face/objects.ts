@@ -43,7 +43,7 @@ const createWriteStream: Method = {
 }
 
 type Face = typeof NodeFs
-const faceOf = (v: View): Face => v.fs as Face
+const faceOf = (v: View): Face => v.surface.at as unknown as Face
 
 /** Only where the system has O_SYMLINK: not on Linux. */
 const lchmod: Method = {

@@ -12,6 +12,7 @@ import { FileHandle } from './file-handle.js'
 import { later, type Method } from './method.js'
 import { perform, performSync } from './perform.js'
 import { Fault, openOp, readWhole } from './read-whole.js'
+import { replaced } from './surface.js'
 import { callbackOf, fdOf, flagsOf, type Options, optionsOf, pathOf, shownPath } from './validate.js'
 import { contextOf, type View } from './view.js'
 
@@ -22,13 +23,31 @@ const DEFAULTS: Options = { flag: 'r' }
 /** Whether Node takes a path argument for a descriptor. As there, a Symbol throws V8's own TypeError. */
 export const isDescriptor = (path: unknown): path is number => ((path as number) | 0) === path
 
-/** What is in the file from its own offset on, for a caller that waits. */
-const contents = (v: View, path: string, fd: number, statCall: string, encoding: unknown): string | Buffer => {
+/**
+ * What is in the file from its own offset on, for a caller that waits.
+ * @param named a readSync that the program put on fs is called; Node does not for UTF-8
+ */
+const contents = (
+  v: View,
+  path: string,
+  fd: number,
+  statCall: string,
+  encoding: unknown,
+  named: boolean,
+): string | Buffer => {
   const file = v.x.files.get(fd)
   const scratch = takeScratch()
   try {
     let total = 0
+    const read = named ? replaced(v, 'readSync') : undefined
+    if (read !== undefined) sizeSync(v, path, fd, file, statCall)
     while (total < SCRATCH) {
+      if (read !== undefined) {
+        const some = read(fd, scratch, total, SCRATCH - total) as number
+        if (some === 0) return finished(scratch, total, encoding)
+        total += some
+        continue
+      }
       const req = { fd, file, buffer: scratch, offset: total, length: SCRATCH - total, position: null }
       const got = runSync(v.x, 'read', req, contextOf(v))
       if (got instanceof Failed) {
@@ -60,16 +79,22 @@ export const readFile: Method = {
       if (isDescriptor(path)) {
         // Node reads UTF-8 without asking for the size first: a bad descriptor is read's failure there.
         if (text && path < 0) throw fsError(Failed.of('EBADF'), 'read')
-        return contents(v, '', fdOf(path), text ? 'read' : 'fstat', encoding)
+        return contents(v, '', fdOf(path), text ? 'read' : 'fstat', encoding, !text)
       }
-      const at = pathOf(path)
-      const flags = flagsOf(options.flag)
-      const req = openOf(at, flags, 0o666)
-      const fd = performSync(v, openOp(flags), req, 'open', shownPath(path))
+      const open = text ? undefined : replaced(v, 'openSync')
+      const close = text ? undefined : replaced(v, 'closeSync')
+      const at = open === undefined ? pathOf(path) : ''
+      let fd: number
+      if (open !== undefined) fd = open(path, options.flag, 0o666) as number
+      else {
+        const flags = flagsOf(options.flag)
+        fd = performSync(v, openOp(flags), openOf(at, flags, 0o666), 'open', shownPath(path))
+      }
       try {
-        return contents(v, at, fd, 'fstat', encoding)
+        return contents(v, at, fd, 'fstat', encoding, !text)
       } finally {
-        performSync(v, 'release', { fd, file: v.x.files.get(fd) }, 'close')
+        if (close !== undefined) close(fd)
+        else performSync(v, 'release', { fd, file: v.x.files.get(fd) }, 'close')
       }
     },
   callback: (v) =>

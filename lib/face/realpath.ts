@@ -10,10 +10,16 @@ import { fsError } from './errors.js'
 import { encodeName } from './fields.js'
 import type { Fn, Method } from './method.js'
 import { MAX_LINKS, PATH_MAX, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK } from './modes.js'
+import { byName } from './surface.js'
 import { callbackOf, optionsOf, pathOf, shownPath } from './validate.js'
+import type { View } from './view.js'
 
-/** Node's walk: a failure is lstat's, of the component that failed; a loop is stat's. */
-function* walk(start: string, encoding: unknown): Steps<string | Buffer> {
+const PRECISE = { bigint: true }
+/**
+ * Node's walk: a failure is lstat's, of the component that failed; a loop is stat's.
+ * @param named whose replaced functions are called, where Node calls them
+ */
+function* walk(start: string, encoding: unknown, named?: View): Steps<string | Buffer> {
   const seen = new Map<string, string>()
   const hard = new Map<string, number>()
   let path = start
@@ -31,17 +37,21 @@ function* walk(start: string, encoding: unknown): Steps<string | Buffer> {
       if (known === S_IFIFO || known === S_IFSOCK) break
       continue
     }
-    const stats = yield* ask('lookup', onPath(base), 'lstat', base)
-    const type = stats.mode & S_IFMT
+    const looked = ask('lookup', onPath(base), 'lstat', base)
+    const stats = named === undefined ? yield* looked : yield* byName(named, 'lstat', [base, PRECISE], looked)
+    const type = Number(stats.mode) & S_IFMT
     if (type !== S_IFLNK) {
       hard.set(base, type)
       continue
     }
     const id = `${stats.dev}:${stats.ino}`
     let target = seen.get(id)
-    if (target === undefined || stats.ino === 0) {
-      yield* ask('getattr', getattrOf(base, true), 'stat', base)
-      target = yield* ask('readlink', onPath(base), 'readlink', base)
+    if (target === undefined || !stats.ino) {
+      const led = ask('getattr', getattrOf(base, true), 'stat', base)
+      const read = ask('readlink', onPath(base), 'readlink', base)
+      if (named === undefined) yield* led
+      else yield* byName(named, 'stat', [base], led)
+      target = named === undefined ? yield* read : yield* byName(named, 'readlink', [base], read)
       seen.set(id, target)
     }
     path = resolve(resolve(previous, target), path.slice(at))
@@ -113,7 +123,7 @@ export const realpath: Method = {
     const realpath: Fn = (path: unknown, options: unknown, callback: unknown) => {
       const cb = callbackOf(typeof options === 'function' ? options : callback)
       const { encoding } = optionsOf(options)
-      driveAsync(v, walk(startOf(path), encoding), ending(cb))
+      driveAsync(v, walk(startOf(path), encoding, v), ending(cb))
     }
     return Object.assign(realpath, {
       native: (path: unknown, options: unknown, callback: unknown) => {

@@ -4,6 +4,7 @@ import { originalFs } from '../lower/original-fs.js'
 import type { Request, StatFs, Stats } from '../op.js'
 import { accessOf, getattrOf, linkOf, onPath, openOf, renameOf, setattrOf, symlinkOf } from '../request.js'
 import { toBigIntStats } from '../stats.js'
+import { arrange, closeArguments, openArguments, symlinkArguments } from './arguments.js'
 import { encodeName, encodingOf, fsyncOn, getattrOn, isCreate, onFile, setattrOn } from './fields.js'
 import { type Method, single } from './method.js'
 import {
@@ -197,21 +198,24 @@ export const singles = {
     },
     value: (target, _req, _path, options) => encodeName(target, encodingOf(options)),
   }),
-  symlink: single({
-    op: 'symlink',
-    syscall: 'symlink',
-    arity: 3,
-    optional: 1,
-    paths: 2,
-    // The third argument, a type, is for Windows.
-    parse: (_v, target, path, type) => {
-      const to = givenPath(target, 'target')
-      if (to.includes('\0')) pathOf(to, 'target')
-      const at = pathOf(path)
-      checkSymlinkType(type)
-      return symlinkOf(at, to)
-    },
-  }),
+  symlink: arrange(
+    single({
+      op: 'symlink',
+      syscall: 'symlink',
+      arity: 3,
+      optional: 1,
+      paths: 2,
+      // The third argument, a type, is for Windows.
+      parse: (_v, target, path, type) => {
+        const to = givenPath(target, 'target')
+        if (to.includes('\0')) pathOf(to, 'target')
+        const at = pathOf(path)
+        checkSymlinkType(type)
+        return symlinkOf(at, to)
+      },
+    }),
+    symlinkArguments,
+  ),
   unlink: single({ op: 'unlink', syscall: 'unlink', arity: 1, parse: (_v, path) => onPath(pathOf(path)) }),
   link: single({
     op: 'link',
@@ -239,25 +243,31 @@ export const singles = {
     },
     value: (reply, _req, _path, options) => statfsValue(reply, options),
   }),
-  open: single(
-    {
-      op: 'open',
-      ops: ['open', 'create'],
-      choose: (req) => (isCreate(req.flags) ? 'create' : 'open'),
-      syscall: 'open',
-      arity: 3,
-      optional: 2,
-      callbackLast: true,
-      parse: (_v, path, flags, mode) => openOf(pathOf(path), flagsOf(flags), modeOf(mode, 'mode', 0o666)),
-      parseCallback: (_v, path, flags, mode) => {
-        const at = pathOf(path)
-        const bits = modeOf(mode, 'mode', 0o666)
-        return openOf(at, flagsOf(flags), bits)
+  open: arrange(
+    single(
+      {
+        op: 'open',
+        ops: ['open', 'create'],
+        choose: (req) => (isCreate(req.flags) ? 'create' : 'open'),
+        syscall: 'open',
+        arity: 3,
+        optional: 2,
+        callbackLast: true,
+        parse: (_v, path, flags, mode) => openOf(pathOf(path), flagsOf(flags), modeOf(mode, 'mode', 0o666)),
+        parseCallback: (_v, path, flags, mode) => {
+          const at = pathOf(path)
+          const bits = modeOf(mode, 'mode', 0o666)
+          return openOf(at, flagsOf(flags), bits)
+        },
       },
-    },
-    onFdOnly,
+      onFdOnly,
+    ),
+    openArguments,
   ),
-  close: single({ op: 'release', syscall: 'close', arity: 1, paths: 0, parse: onFile }, onFdOnly),
+  close: arrange(
+    single({ op: 'release', syscall: 'close', arity: 1, paths: 0, parse: onFile }, onFdOnly),
+    closeArguments,
+  ),
   fsync: fsync(false),
   fdatasync: fsync(true),
 } satisfies Record<string, Method>

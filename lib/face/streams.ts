@@ -29,7 +29,7 @@ export const streamsOf = (v: View): StreamMakers => {
   return classes
 }
 
-/** `Original` with `v.fs` for its filesystem. Callable without `new`, and upon an object of a subclass, as Node's is. */
+/** `Original` with the face, or where it is installed, for its filesystem. Callable without `new`, and upon an object of a subclass, as Node's is. */
 const over = (v: View, Original: StreamFunction): StreamFunction => {
   function Stream(this: object, path: unknown, given: unknown): object {
     if (!(this instanceof Stream)) return new (Stream as unknown as StreamFunction)(path, given)
@@ -39,7 +39,7 @@ const over = (v: View, Original: StreamFunction): StreamFunction => {
       if (options.fs) throw notImplemented('FileHandle with fs')
       options.fd = handle.fd
       options.fs = operationsOf(handle)
-    } else if (!options.fs) options.fs = v.fs
+    } else if (!options.fs) options.fs = v.surface.at
     // Node's constructor looks at the prototype, and would make another object.
     const prototype = Object.getPrototypeOf(this)
     Object.setPrototypeOf(this, Original.prototype)
@@ -107,7 +107,7 @@ export const utf8StreamOf = (v: View): Utf8StreamClass | undefined => {
   // A class with private fields: made whole by Node, then given a prototype that does not lead back to it.
   function Utf8Stream(options?: Utf8StreamOptions): object {
     if (new.target === undefined) throw new TypeError("Class constructor Utf8Stream cannot be invoked without 'new'")
-    const stream = new (Original as Utf8StreamClass)({ ...options, fs: options?.fs ?? v.fs })
+    const stream = new (Original as Utf8StreamClass)({ ...options, fs: options?.fs ?? v.surface.at })
     return Object.setPrototypeOf(stream, new.target.prototype)
   }
   Utf8Stream.prototype = Object.create(Object.getPrototypeOf(Original.prototype), {

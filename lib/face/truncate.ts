@@ -3,17 +3,18 @@
 import { constants } from 'node:fs'
 import type { Op } from '../op.js'
 import { openOf } from '../request.js'
-import { Failed } from '../verdict.js'
-import { ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
+import { ask, driveAsync, drivePromise, driveSync, ending, type Steps } from './compound.js'
 import { aggregate } from './errors.js'
 import type { Fn, Method } from './method.js'
+import { byName, replaced } from './surface.js'
 import { callbackOf, integerOf, pathOf, shownPath } from './validate.js'
 import type { View } from './view.js'
 
 const lengthOf = (len: unknown): number => integerOf(len, 'len', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
 
 function* steps(v: View, path: string, shown: unknown, len: unknown, sync: boolean): Steps<void> {
-  const fd = yield* ask('open', openOf(path, constants.O_RDWR, 0o666), 'open', shown)
+  const opening = ask('open', openOf(path, constants.O_RDWR, 0o666), 'open', shown)
+  const fd = sync ? yield* opening : yield* byName(v, 'open', [shown, 'r+'], opening)
   const file = v.x.files.get(fd)
   let failed: unknown
   try {
@@ -24,10 +25,26 @@ function* steps(v: View, path: string, shown: unknown, len: unknown, sync: boole
     failed = error
   }
   const closing = ask('release', { fd, file }, 'close')
-  const closed = yield* tryAsk(closing.op, closing.request)
-  const error =
-    closed instanceof Failed ? (sync ? closing.error(closed) : aggregate(closing.error(closed), failed)) : failed
+  let closed: unknown
+  try {
+    if (sync) yield* closing
+    else yield* byName(v, 'close', [fd], closing)
+  } catch (error) {
+    closed = error
+  }
+  const error = closed === undefined ? failed : sync ? closed : aggregate(closed, failed)
   if (error !== undefined) throw error
+}
+
+/** For a program with functions of its own. */
+const byNames = (v: View, path: unknown, len: unknown): unknown => {
+  const { openSync, ftruncateSync, closeSync } = v.surface.at as Record<string, Fn>
+  const fd = openSync?.(path, 'r+')
+  try {
+    return ftruncateSync?.(fd, len === undefined ? 0 : len)
+  } finally {
+    closeSync?.(fd)
+  }
 }
 
 let deprecationShown = false
@@ -48,15 +65,18 @@ export const truncate: Method = {
     function truncateSync(path: unknown, len: unknown) {
       if (typeof path === 'number') {
         warnOfDescriptor()
-        return (v.fs as { ftruncateSync: Fn }).ftruncateSync(path, len)
+        return (v.surface.at.ftruncateSync as Fn)(path, len)
       }
+      const open = replaced(v, 'openSync')
+      const close = replaced(v, 'closeSync')
+      if (open !== undefined || close !== undefined) return byNames(v, path, len)
       return driveSync(v, steps(v, pathOf(path), shownPath(path), len === undefined ? 0 : len, true))
     },
   callback: (v) =>
     function truncate(path: unknown, lenArg: unknown, callback: unknown) {
       if (typeof path === 'number') {
         warnOfDescriptor()
-        return (v.fs as { ftruncate: Fn }).ftruncate(path, lenArg, callback)
+        return (v.surface.at.ftruncate as Fn)(path, lenArg, callback)
       }
       const given = typeof lenArg === 'function' ? lenArg : callback
       const len = lengthOf(typeof lenArg === 'function' || lenArg === undefined ? 0 : lenArg)

@@ -98,10 +98,21 @@ export class FSWatcher extends EventEmitter {
 /** What Node keeps for a consumer that is slower than the events (`maxQueue` of later versions). */
 const MAX_QUEUE = 2048
 
+/** Before Node 24 this one message has the name and the value the wrong way round. */
+const SWAPS_ENCODING = Number.parseInt(process.versions.node, 10) < 24
+
 async function* watchPromise(v: View, path: unknown, given: unknown = {}) {
   pathOf(path)
   const options = copiedOptions(objectOf(given, 'options'))
   const { persistent = true, recursive = false, maxQueue = MAX_QUEUE, overflow = 'ignore' } = options
+  if (
+    SWAPS_ENCODING &&
+    options.encoding &&
+    options.encoding !== 'buffer' &&
+    !Buffer.isEncoding(options.encoding as string)
+  ) {
+    throw invalidArgValue(String(options.encoding), 'encoding', 'is invalid encoding')
+  }
   const settings = {
     persistent: checkBoolean(persistent, 'options.persistent'),
     recursive: checkBoolean(recursive, 'options.recursive'),

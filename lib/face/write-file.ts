@@ -4,14 +4,15 @@ import type { Op } from '../op.js'
 import { openOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { abortError, checkAborted, invalidArgType } from './codes.js'
-import { ask, driveAsync, ending, type Steps, tryAsk } from './compound.js'
+import { ask, driveAsync, ending, type Steps } from './compound.js'
 import { aggregate, fsError } from './errors.js'
 import { FileHandle } from './file-handle.js'
 import { handleSync, handleWriteFile } from './handle-io.js'
-import type { Method } from './method.js'
+import type { Fn, Method } from './method.js'
 import { performSync } from './perform.js'
 import { isDescriptor, withOpen } from './read-file.js'
 import { openOp } from './read-whole.js'
+import { byName, replaced } from './surface.js'
 import {
   bytesOf,
   callbackOf,
@@ -53,26 +54,40 @@ const writeSync = (v: View, path: unknown, data: unknown, options: Options): und
   const { encoding } = options
   const direct = typeof data === 'string' && (encoding === 'utf8' || encoding === 'utf-8')
   const early = direct ? undefined : dataOf(data, encoding)
+  const own = isDescriptor(path)
   let fd: number
-  if (isDescriptor(path)) {
+  if (own) {
     if (direct && path < 0) throw fsError(Failed.of('EBADF'), 'write')
     fd = path
   } else {
-    const at = pathOf(path)
-    const flags = flagsOf(options.flag || 'w')
-    const mode = modeOf(options.mode, 'mode', 0o666)
-    fd = performSync(v, openOp(flags), openOf(at, flags, mode), 'open', shownPath(path))
+    const flag = options.flag || 'w'
+    const open = replaced(v, 'openSync')
+    if (open !== undefined) fd = open(path, flag, options.mode) as number
+    else {
+      const at = pathOf(path)
+      const flags = flagsOf(flag)
+      const mode = modeOf(options.mode, 'mode', 0o666)
+      fd = performSync(v, openOp(flags), openOf(at, flags, mode), 'open', shownPath(path))
+    }
   }
   const bytes = early ?? dataOf(data, encoding)
+  const write = replaced(v, 'writeSync')
   try {
     for (let offset = 0; offset < bytes.length; ) {
       const file = v.x.files.get(fdOf(fd))
       const length = bytes.length - offset
-      offset += performSync(v, 'write', { fd, file, buffer: bytes, offset, length, position: null }, 'write')
+      offset +=
+        write === undefined
+          ? performSync(v, 'write', { fd, file, buffer: bytes, offset, length, position: null }, 'write')
+          : (write(fd, bytes, offset, length) as number)
     }
-    if (flush) performSync(v, 'fsync', { fd, file: v.x.files.get(fd), datasync: false }, 'fsync')
+    if (flush) (v.surface.at.fsyncSync as Fn)(fd)
   } finally {
-    if (!isDescriptor(path)) performSync(v, 'release', { fd, file: v.x.files.get(fd) }, 'close')
+    const close = replaced(v, 'closeSync')
+    if (!own) {
+      if (close !== undefined) close(fd)
+      else performSync(v, 'release', { fd, file: v.x.files.get(fd) }, 'close')
+    }
   }
   return undefined
 }
@@ -88,7 +103,9 @@ interface Job {
 }
 function* steps(v: View, { given, shown, flags, mode, bytes, signal, flush }: Job): Steps<void> {
   const fd =
-    typeof given === 'number' ? fdOf(given) : yield* ask(openOp(flags), openOf(given, flags, mode), 'open', shown)
+    typeof given === 'number'
+      ? fdOf(given)
+      : yield* byName(v, 'open', [shown, flags, mode], ask(openOp(flags), openOf(given, flags, mode), 'open', shown))
   const file = v.x.files.get(fd)
   let failed: unknown
   try {
@@ -97,15 +114,19 @@ function* steps(v: View, { given, shown, flags, mode, bytes, signal, flush }: Jo
     do {
       if (signal?.aborted) throw abortError(signal)
       const length = bytes.length - offset
-      offset += yield* ask('write', { fd, file, buffer: bytes, offset, length, position: null }, 'write')
+      const request = ask('write', { fd, file, buffer: bytes, offset, length, position: null }, 'write')
+      offset += yield* byName(v, 'write', [fd, bytes, offset, length, null], request)
     } while (offset < bytes.length)
-    if (flush) yield* ask('fsync', { fd, file, datasync: false }, 'fsync')
+    if (flush) yield* byName(v, 'fsync', [fd], ask('fsync', { fd, file, datasync: false }, 'fsync'))
   } catch (error) {
     failed = error
   }
   if (typeof given === 'string') {
-    const closed = yield* tryAsk('release', { fd, file })
-    if (closed instanceof Failed) failed = aggregate(fsError(closed, 'close'), failed)
+    try {
+      yield* byName(v, 'close', [fd], ask('release', { fd, file }, 'close'))
+    } catch (closing) {
+      failed = aggregate(closing, failed)
+    }
   }
   if (failed !== undefined) throw failed
 }
@@ -179,12 +200,17 @@ export const appendFile: Method = {
   ops: OPS,
   sync: (v) =>
     function appendFileSync(path: unknown, data: unknown, options: unknown) {
-      return writeSync(v, path, data, appending(path, options))
+      const write = replaced(v, 'writeFileSync')
+      const all = appending(path, options)
+      return write === undefined ? writeSync(v, path, data, all) : write(path, data, all)
     },
   callback: (v) =>
     function appendFile(path: unknown, data: unknown, options: unknown, callback: unknown) {
       const cb = callbackOf(callback || options)
-      writeCallback(v, path, data, appending(path, options), cb)
+      const write = replaced(v, 'writeFile')
+      const all = appending(path, options)
+      if (write === undefined) writeCallback(v, path, data, all, cb)
+      else write(path, data, all, cb)
     },
   promise: (v) =>
     async function appendFile(path: unknown, data: unknown, options: unknown) {

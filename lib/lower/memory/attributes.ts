@@ -76,6 +76,8 @@ const setMode = (node: Node, mode: number, caller: Caller): Failed | undefined =
 
 const setTimes = (node: Node, set: Attributes, caller: Caller): Failed | undefined => {
   if (!owns(node, caller)) return EPERM
+  const wrong = (seconds: number | undefined): boolean => seconds !== undefined && !Number.isFinite(seconds)
+  if (wrong(set.mtime) || wrong(set.atime)) return EINVAL
   const { ctime } = node
   if (set.mtimeNs !== undefined) node.mtime = fromNs(set.mtimeNs)
   else if (set.mtime !== undefined) node.mtime = fromSeconds(set.mtime)

@@ -25,6 +25,12 @@ const stat = (req: Request<'getattr'>): Mapped => {
   return precise ? { fn, args: [target, PRECISE], from: toPrecise } : { fn, args: [target], from: toStats }
 }
 
+/** Seconds as utimes() takes them: there a negative number means now, where a string or a Date means what it says. */
+export const givenTime = (seconds: number): number | string | Date => {
+  if (seconds >= 0 && seconds !== Number.POSITIVE_INFINITY) return seconds
+  return Number.isNaN(seconds) ? new Date(Number.NaN) : String(seconds)
+}
+
 /** The call that sets both times; EINVAL where only one is given. */
 export const timesOf = (req: Request<'setattr'>): Mapped | Failed => {
   const { set, fd, follow } = req
@@ -33,7 +39,7 @@ export const timesOf = (req: Request<'setattr'>): Mapped | Failed => {
   const mtime = set.mtime ?? (mtimeNs === undefined ? undefined : Number(mtimeNs) / 1e9)
   if (atime === undefined || mtime === undefined) return EINVAL
   const fn = fd !== undefined ? 'futimes' : follow ? 'utimes' : 'lutimes'
-  return { fn, args: [fd ?? encodePath(req.path), atime, mtime], from: nothing }
+  return { fn, args: [fd ?? encodePath(req.path), givenTime(atime), givenTime(mtime)], from: nothing }
 }
 
 /** What is called for the attributes but the times: size first, since chown may take set-id bits away. */

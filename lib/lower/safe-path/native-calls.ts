@@ -6,6 +6,7 @@ import type { Attributes } from '../../op.js'
 import { decodePath } from '../../path-bytes.js'
 import { Failed } from '../../verdict.js'
 import { failureOf } from '../node-fs/failure.js'
+import { givenTime } from '../node-fs/mappings.js'
 import { originalFs as fs } from '../original-fs.js'
 import type { Calls, Held } from './calls.js'
 import { isLast, isPlain } from './names.js'
@@ -65,7 +66,7 @@ const make = (fast: Raw, all: Native): Calls => {
     if (atime !== undefined && mtime !== undefined && atimeNs === undefined && mtimeNs === undefined) {
       // Rounded as node:fs rounds.
       try {
-        fs.utimesSync(at(held), atime, mtime)
+        fs.utimesSync(at(held), givenTime(atime), givenTime(mtime))
         return undefined
       } catch (thrown) {
         return failureOf(thrown)

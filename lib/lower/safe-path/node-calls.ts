@@ -5,6 +5,7 @@ import { decodePath, encodePath } from '../../path-bytes.js'
 import { fromPrecise } from '../../stats.js'
 import { Failed } from '../../verdict.js'
 import { failureOf } from '../node-fs/failure.js'
+import { givenTime } from '../node-fs/mappings.js'
 import { originalFs as fs } from '../original-fs.js'
 import type { Calls, Held } from './calls.js'
 import { entriesOf } from './entries.js'
@@ -175,7 +176,7 @@ const setattr = (path: Named, set: Attributes, holding: Holding, held: Held): vo
   if (set.mode !== undefined) fs.chmodSync(path, set.mode)
   if (set.atime !== undefined || set.mtime !== undefined) {
     const utimes = holding.pins ? fs.utimesSync : fs.lutimesSync
-    utimes(path, set.atime ?? stats.atimeMs / 1000, set.mtime ?? stats.mtimeMs / 1000)
+    utimes(path, givenTime(set.atime ?? stats.atimeMs / 1000), givenTime(set.mtime ?? stats.mtimeMs / 1000))
   }
 }
 
