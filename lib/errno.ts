@@ -1,13 +1,14 @@
 /** Error numbers as values: the code is the value inside, the number and the text come from libuv at the face. */
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
+import { SafeMap } from './primordials.js'
 
 /** A system error's code, such as `'ENOENT'`. */
 export type Errno = string
 
-const numbers = new Map<Errno, number>()
-const texts = new Map<Errno, string>()
-const codes = new Map<number, Errno>()
+const numbers = new SafeMap<Errno, number>()
+const texts = new SafeMap<Errno, string>()
+const codes = new SafeMap<number, Errno>()
 for (const [number, [code, text]] of getSystemErrorMap()) {
   numbers.set(code, -number)
   codes.set(-number, code)

@@ -5,6 +5,7 @@ import type { Extension, Layer, OtherFs, Peek, Site } from './extension.js'
 import type { OpenFile } from './file.js'
 import type { Done, Lower, LowerOp } from './lower.js'
 import { OP, OPS, type Op, type OpInfo, type Reply, type Request } from './op.js'
+import { SafeMap } from './primordials.js'
 import { AROUND, Failed, NEXT, PASSTHROUGH, Replied } from './verdict.js'
 
 /** One layer's extension for one opcode. */
@@ -53,14 +54,14 @@ const notAVerdict = (step: Step, op: Op, hook: string, got: unknown): TypeError 
 
 export class Exchange {
   readonly plans: { readonly [O in Op]: Plan }
-  readonly files = new Map<number, OpenFile>()
+  readonly files = new SafeMap<number, OpenFile>()
   /** Those of every stack that has layers in common with this one: a layer's site asks here. */
   readonly shared: Map<number, Opened>
   readonly ownFilesOnly: boolean
   /** A hook that calls its own stack is refused with ELOOP. */
   readonly refusesReentry: boolean
   /** Requests on their way that others wait for, by what they share. */
-  readonly flights = new Map<object, Done<Op>[]>()
+  readonly flights = new SafeMap<object, Done<Op>[]>()
   /** Counts the beginnings and ends of changes; `Context.epoch` is its value when a request set out. */
   epoch = 0
   /** A hook of this exchange is on the JavaScript stack; kept only where `refusesReentry`. */
@@ -75,7 +76,7 @@ export class Exchange {
     /** The stack that `layers` are partly taken from. */
     inner?: Exchange,
   ) {
-    this.shared = inner?.shared ?? new Map()
+    this.shared = inner?.shared ?? new SafeMap()
     this.ownFilesOnly = layers.some((l) => l.ownFilesOnly === true)
     this.refusesReentry = layers.some((l) => l.maxDepth !== undefined)
     const plans: Partial<Record<Op, Plan>> = {}
@@ -205,7 +206,7 @@ export class Exchange {
     }
     return answer
   }
-  readonly #bypassed = new Map<number, boolean>()
+  readonly #bypassed = new SafeMap<number, boolean>()
 }
 
 type Peeker = (req: Request<Op>, cx: Context) => Reply<Op> | Failed | undefined

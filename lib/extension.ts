@@ -3,6 +3,7 @@ import type { Caller, Context } from './context.js'
 import type { Errno } from './errno.js'
 import type { OpenFile } from './file.js'
 import { isOp, OPS, type Op, type PathOp, type Reply, type Request } from './op.js'
+import { hardened } from './primordials.js'
 import { Failed, type Verdict } from './verdict.js'
 
 /** One request of an `around`, performed below its layer. `yield*` it: it gives the reply, or throws a `Failed`. */
@@ -21,6 +22,7 @@ export class Call<O extends Op> {
     return out as Reply<O>
   }
 }
+hardened(Call.prototype[Symbol.iterator])
 /** Ask the layers below: `const stats = yield* call('lookup', { path })`. A failure is thrown as a `Failed`. */
 export const call = <O extends Op>(op: O, request: Request<O>): Call<O> => new Call(op, request)
 /**
@@ -35,6 +37,7 @@ export function* attempt<O extends Op>(
 ): Generator<Call<Op>, Reply<O> | Failed, Reply<Op> | Failed> {
   return (yield new Call(op, request, share) as unknown as Call<Op>) as Reply<O> | Failed
 }
+hardened(attempt)
 
 /** As `call`, on another filesystem, which `site.reach(fs)` gave. */
 export const callOn = <O extends Op>(on: OtherFs, op: O, request: Request<O>): Call<O> =>
@@ -47,6 +50,7 @@ export function* attemptOn<O extends Op>(
 ): Generator<Call<Op>, Reply<O> | Failed, Reply<Op> | Failed> {
   return (yield new Call(op, request, undefined, on) as unknown as Call<Op>) as Reply<O> | Failed
 }
+hardened(attemptOn)
 
 /**
  * A filesystem beside the stack: a layer asks it by `callOn`, and the driver performs that as its caller waits. Its
@@ -203,6 +207,7 @@ export const layer = (name: string, extensions: ExtensionMap, options: LayerOpti
       if (typeof extension[hook as keyof typeof extension] !== 'function') {
         throw new TypeError(`layer '${name}', ${op}.${hook}: expected a function`)
       }
+      if (hook === 'around') hardened(extension.around)
     }
   }
   for (const option of Object.keys(options)) {

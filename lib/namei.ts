@@ -1,7 +1,9 @@
 /** Path resolution, component by component, as the kernel's namei does it. Written once, as a generator. */
+
 import { type Around, attempt, call } from './extension.js'
 import type { Dentry } from './file.js'
 import type { Path } from './op.js'
+import { hardened } from './primordials.js'
 import { Failed } from './verdict.js'
 
 /** Linux's MAXSYMLINKS. */
@@ -58,3 +60,4 @@ export function* namei(path: Path, follow: boolean): Around<'resolve'> {
   }
   return known
 }
+hardened(namei)

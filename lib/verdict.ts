@@ -1,6 +1,9 @@
 /** What a hook says. In ExtFUSE's words: RETURN, a negative RETURN, PASSTHRU, UPCALL. */
 import { type Errno, errnoCode, isErrno } from './errno.js'
 import type { Op, Reply, Request } from './op.js'
+import { SafeMap } from './primordials.js'
+
+const { freeze } = Object
 
 /** Go on towards the lower. */
 export const NEXT: unique symbol = Symbol('plyfs.NEXT')
@@ -16,14 +19,16 @@ export class Replied<O extends Op> {
 /** Refused here, or by whatever is below. */
 export class Failed {
   private constructor(readonly errno: Errno) {}
-  static readonly #kept = new Map<Errno, Failed>()
+  static readonly #kept = new SafeMap<Errno, Failed>()
+  static #count = 0
   /** One object for each code, so that a known failure allocates nothing. */
   static of(errno: Errno): Failed {
     let failed = Failed.#kept.get(errno)
     if (failed === undefined) {
-      failed = Object.freeze(new Failed(errno))
+      failed = freeze(new Failed(errno))
       // Codes are few; a lower that makes them up must not grow this table.
-      if (Failed.#kept.size < 512) Failed.#kept.set(errno, failed)
+      if (Failed.#count < 512) Failed.#kept.set(errno, failed)
+      Failed.#count++
     }
     return failed
   }

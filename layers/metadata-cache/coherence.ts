@@ -9,6 +9,7 @@ import {
   type Extension,
   type ExtensionMap,
   Failed,
+  hardened,
   NEXT,
   O_ACCMODE,
   O_CREAT,
@@ -52,6 +53,7 @@ export const coherence = (c: Cache): ExtensionMap => {
     if (cache.holds(name)) return name
     return name.dir.held ? cache.child(name.dir, name.name) : undefined
   }
+  hardened(locate)
   /** Where no inode is known to have two names, one that is not kept under this name is not kept at all. */
   const wanted = (): Want => (cache.sawLinks ? 'inode' : 'parent')
 
@@ -72,6 +74,7 @@ export const coherence = (c: Cache): ExtensionMap => {
       change.end()
     }
   }
+  hardened(perform)
 
   /** A change of one name, which `want` says how well to know. */
   const ofName = <O extends 'unlink' | 'rmdir' | 'mkdir' | 'mknod' | 'symlink'>(
@@ -83,6 +86,7 @@ export const coherence = (c: Cache): ExtensionMap => {
       const name = yield* locate(req.path, req.dentry, false, want(), cx)
       return yield* name === undefined ? perform(op, req, undefined) : change(req, name)
     }
+    hardened(far)
     return {
       around(req: Request<O>, cx: Context): Around<O> {
         if (cache.isEmpty) return perform(op, req, undefined)
@@ -123,6 +127,7 @@ export const coherence = (c: Cache): ExtensionMap => {
     const stats = yield* attempt('getattr', { path: '', fd, follow: true, precise: false })
     return stats instanceof Failed ? undefined : cache.inodeOf(stats)
   }
+  hardened(inodeOf)
 
   const setting = <O extends 'setattr' | 'setxattr' | 'removexattr'>(op: O): Extension<O> => ({
     *around(req: Request<O> & Request<'listxattr'>, cx: Context): Around<O> {
@@ -181,10 +186,12 @@ export const coherence = (c: Cache): ExtensionMap => {
       change.end()
     }
   }
+  hardened(open)
   const opening = <O extends 'open' | 'create'>(op: O): Extension<O> => {
     function* far(req: Request<O>, cx: Context): Around<O> {
       return yield* open(op, req, yield* locate(req.path, req.dentry, follows(req), wantedBy(req.flags), cx))
     }
+    hardened(far)
     return {
       request: (req: Request<O>) => (changes(req.flags) ? AROUND : NEXT),
       reply(fd: Reply<O>, req: Request<O>) {

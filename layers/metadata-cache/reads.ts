@@ -9,6 +9,7 @@ import {
   type Extension,
   type ExtensionMap,
   Failed,
+  hardened,
   makeStats,
   NEXT,
   Replied,
@@ -63,6 +64,7 @@ const onInode = <O extends AboutOp>(
     else reader.keep?.(inode, out, at, req)
     return out
   }
+  hardened(ask)
   return {
     request(req: Request<O> & About, cx: Context): Verdict<O> {
       if (c.isForeign(cx)) return NEXT

@@ -1,5 +1,5 @@
 /** Forgetting what the lower reports as changed. */
-import { attempt, Failed, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
+import { attempt, Failed, hardened, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
 import type { Asking } from './asking.js'
 import type { DCache } from './dcache.js'
 import type { Inode } from './entries.js'
@@ -36,3 +36,4 @@ export function* watch(cache: DCache, inode: Inode, path: string): Asking<void> 
   if (inode.watcher === undefined) inode.watcher = handle
   else handle.close()
 }
+hardened(watch)

@@ -6,6 +6,7 @@ import {
   call,
   type ExtensionMap,
   Failed,
+  hardened,
   O_CREAT,
   O_EXCL,
   O_TRUNC,
@@ -52,6 +53,7 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
       else handles.add(fd)
     }
   }
+  hardened(opened)
   const handles = new Set<number>()
 
   /** A file that cannot be looked at cannot be counted. */
@@ -65,6 +67,7 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
     account.open.set(fd, { file, offset: 0, appends: (flags & O_APPEND) !== 0 })
     return undefined
   }
+  hardened(note)
 
   /** What is there is opened; what is not takes a name. */
   function* created(req: Request<'create'>): Around<'create'> {
@@ -85,6 +88,7 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
     if (again instanceof Failed) account.files--
     return again
   }
+  hardened(created)
 
   /** Performs what makes an open file as long as `end`, if there is room. */
   function* growing<T>(
@@ -104,6 +108,7 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
     if (file.size === end && to < end && end > before) account.resize(file, Math.max(before, to))
     return out
   }
+  hardened(growing)
 
   return {
     open: {

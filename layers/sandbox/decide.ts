@@ -186,9 +186,10 @@ const floats = ({ patterns }: Rule, from: string, to: string): boolean => {
   return true
 }
 
+const { isArray } = Array
 const among = <A>(wanted: A | readonly A[] | undefined, is: A | undefined): boolean => {
   if (wanted === undefined || wanted === is) return true
-  if (!Array.isArray(wanted)) return false
+  if (!isArray(wanted)) return false
   for (let k = 0; k < wanted.length; k++) if (wanted[k] === is) return true
   return false
 }

@@ -8,6 +8,7 @@ import {
   type Caller,
   type Dentry,
   Failed,
+  hardened,
   type Op,
   PATH_MAX,
   type Path,
@@ -196,6 +197,7 @@ export function* walk(q: Question, warden: Warden): Generator<Call<Op>, Place | 
   const made = place(path, true, false, undefined, q.mode === NAME && dots ? '/.' : '')
   return { ...made, isDirectory: true }
 }
+hardened(walk)
 
 /**
  * The way ends at `here`, which is missing or no directory. Where nothing is allowed on that name itself, which of the two

@@ -4,6 +4,7 @@ import { type Exchange, notAVerdict, type Plan, type Step } from '../exchange.js
 import type { Call } from '../extension.js'
 import type { Done } from '../lower.js'
 import type { Op, Reply, Request, Stats } from '../op.js'
+import { append } from '../primordials.js'
 import { makeStats } from '../stats.js'
 import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Replied } from '../verdict.js'
 import { BAD_FD, isForeign, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
@@ -89,7 +90,8 @@ class Run {
         if (verdict instanceof Failed) return verdict
         if (verdict instanceof Forward) {
           this.#replaced ??= []
-          this.#replaced.push(this.#at, this.#req)
+          append(this.#replaced, this.#at)
+          append(this.#replaced, this.#req)
           this.#req = verdict.request
           continue
         }
@@ -206,7 +208,7 @@ const perform = (x: Exchange, call: Call<Op>, cx: Context, layer: number, done: 
   }
   const waiting = x.flights.get(share)
   if (waiting !== undefined) {
-    waiting.push(done)
+    append(waiting, done)
     return
   }
   const others: Done<Op>[] = []
@@ -215,7 +217,10 @@ const perform = (x: Exchange, call: Call<Op>, cx: Context, layer: number, done: 
     x.flights.delete(share)
     done(bug, out)
     // Each gets an answer of its own: nothing that is handed out is shared.
-    for (const other of others) other(bug, op === 'lookup' || op === 'getattr' ? copied(out as Stats | Failed) : out)
+    for (let k = 0; k < others.length; k++) {
+      const other = others[k] as Done<Op>
+      other(bug, op === 'lookup' || op === 'getattr' ? copied(out as Stats | Failed) : out)
+    }
   }).start()
 }
 const copied = (out: Stats | Failed): Stats | Failed =>

@@ -5,7 +5,7 @@
  * is rare (another request in its place, PASSTHROUGH, an `around`, a failure that an `error` hook wants) leaves for the
  * interpreter in the middle, so that there is one meaning and not two.
  */
-import type { Exchange, Plan, RunPlan } from '../exchange.js'
+import type { Exchange, Plan, RunPlan, Step } from '../exchange.js'
 import { Failed, NEXT, Replied } from '../verdict.js'
 import { BAD_FD, REENTERED, type unwind } from './unwind.js'
 
@@ -20,58 +20,64 @@ interface Interpreter {
 export const compilePlan = (x: Exchange, plan: Plan, interpreter: Interpreter): RunPlan | undefined => {
   const { steps } = plan
   const { resume, unwind: rest, UNHEARD } = interpreter
-  const body = [
-    ...(x.refusesReentry ? ['if (x.busy) return REENTERED', 'x.busy = true', 'try {'] : []),
-    ...(plan.onFd && x.ownFilesOnly ? ['if (req.fd !== undefined && req.file === undefined) return BAD_FD'] : []),
-    ...(plan.onTwo && x.ownFilesOnly ? ['if (req.fileOut === undefined) return BAD_FD'] : []),
-    ...(plan.releases ? ['x.released(req.fd)'] : []),
-    ...(plan.writes ? ['x.epoch++'] : []),
-    'let v, out',
-  ]
-  let bottom = 'out = lower.sync(req, cx)'
+  let body = ''
+  if (x.refusesReentry) body += 'if (x.busy) return REENTERED\nx.busy = true\ntry {\n'
+  if (plan.onFd && x.ownFilesOnly) body += 'if (req.fd !== undefined && req.file === undefined) return BAD_FD\n'
+  if (plan.onTwo && x.ownFilesOnly) body += 'if (req.fileOut === undefined) return BAD_FD\n'
+  if (plan.releases) body += 'x.released(req.fd)\n'
+  if (plan.writes) body += 'x.epoch++\n'
+  body += 'let v, out\n'
+  let bottom = 'out = lower.sync(req, cx)\n'
   let depth = steps.length
-  for (const [k, { ext }] of steps.entries()) {
+  for (let k = 0; k < steps.length; k++) {
+    const { ext } = steps[k] as Step
     if (ext.request === undefined && ext.around !== undefined) {
-      bottom = `return resume(x, plan, 0, ${k}, req, cx, UNHEARD)`
+      bottom = `return resume(x, plan, 0, ${k}, req, cx, UNHEARD)\n`
       depth = k
       break
     }
     if (ext.request === undefined) continue
-    body.push(`v = h${k}.request(req, cx)`)
-    body.push('if (v !== NEXT) {')
-    body.push(`if (v instanceof Replied) { out = v.value; ${rise(plan, k)} }`)
-    body.push(`if (v instanceof Failed) { out = v; ${rise(plan, k)} }`)
-    body.push(`return resume(x, plan, 0, ${k}, req, cx, v)`)
-    body.push('}')
+    const up = rise(plan, k)
+    body += `v = h${k}.request(req, cx)
+if (v !== NEXT) {
+if (v instanceof Replied) { out = v.value; ${up} }
+if (v instanceof Failed) { out = v; ${up} }
+return resume(x, plan, 0, ${k}, req, cx, v)
+}
+`
   }
-  body.push(bottom)
-  if (depth === steps.length) body.push(rise(plan, steps.length))
-  if (x.refusesReentry) body.push('} finally { x.busy = false }')
+  body += bottom
+  if (depth === steps.length) body += rise(plan, steps.length)
+  if (x.refusesReentry) body += '\n} finally { x.busy = false }'
 
-  const hooks = steps.map((_, k) => `h${k} = steps[${k}].ext`)
-  const head = ['lower = plan.lower', 'steps = plan.steps', ...hooks].join(', ')
-  const names = ['x', 'plan', 'NEXT', 'Replied', 'Failed', 'REENTERED', 'BAD_FD', 'resume', 'unwind', 'UNHEARD']
-  const text = `'use strict'; const ${head}\nreturn function run(req, cx) {\n${body.join('\n')}\n}`
+  let head = 'lower = plan.lower, steps = plan.steps'
+  for (let k = 0; k < steps.length; k++) head += `, h${k} = steps[${k}].ext`
+  const text = `'use strict'; const ${head}\nreturn function run(req, cx) {\n${body}\n}`
   try {
-    const make = new Function(...names, text) as (...args: unknown[]) => RunPlan
+    const make = new Compiled(NAMES, text) as (...args: unknown[]) => RunPlan
     return make(x, plan, NEXT, Replied, Failed, REENTERED, BAD_FD, resume, rest, UNHEARD)
   } catch (thrown) {
     if (thrown instanceof EvalError) return undefined
     throw thrown
   }
 }
+// Plans are compiled when they are first run: nothing here may be what somebody has replaced by then.
+const Compiled = Function
+const NAMES = 'x, plan, NEXT, Replied, Failed, REENTERED, BAD_FD, resume, unwind, UNHEARD'
 
 /** The way up from just above step `at`. */
 const rise = ({ steps, opens, writes }: Plan, at: number): string => {
-  const lines: string[] = []
-  if (opens) lines.push(`if (typeof out === 'number') x.opened(out, req, ${at === steps.length})`)
-  if (writes) lines.push('x.epoch++')
-  const above = steps.slice(0, at)
-  if (above.some(({ ext }) => ext.error !== undefined)) {
-    lines.push(`if (out instanceof Failed) return unwind(plan, 0, ${at}, out, req, undefined, -1, cx)`)
-  } else if (above.some(({ ext }) => ext.reply !== undefined)) {
-    lines.push('if (out instanceof Failed) return out')
+  let text = ''
+  if (opens) text += `if (typeof out === 'number') x.opened(out, req, ${at === steps.length}); `
+  if (writes) text += 'x.epoch++; '
+  let errors = false
+  let replies = ''
+  for (let k = at - 1; k >= 0; k--) {
+    const { ext } = steps[k] as Step
+    if (ext.error !== undefined) errors = true
+    if (ext.reply !== undefined) replies += `out = h${k}.reply(out, req, cx); `
   }
-  for (let k = at - 1; k >= 0; k--) if (steps[k]?.ext.reply !== undefined) lines.push(`out = h${k}.reply(out, req, cx)`)
-  return `${lines.join('; ')}; return out`
+  if (errors) text += `if (out instanceof Failed) return unwind(plan, 0, ${at}, out, req, undefined, -1, cx); `
+  else if (replies !== '') text += 'if (out instanceof Failed) return out; '
+  return `${text}${replies}return out`
 }

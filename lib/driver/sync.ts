@@ -3,6 +3,7 @@ import type { Context } from '../context.js'
 import { type Exchange, notAVerdict, type Plan, type RunPlan, type Step } from '../exchange.js'
 import type { Call } from '../extension.js'
 import type { Op, Reply, Request } from '../op.js'
+import { append } from '../primordials.js'
 import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Replied, type Verdict } from '../verdict.js'
 import { compilePlan } from './compile.js'
 import { BAD_FD, isForeign, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
@@ -91,7 +92,8 @@ const resume = (
       }
       if (said instanceof Forward) {
         replaced ??= []
-        replaced.push(at, req)
+        append<number | Request<Op>>(replaced, at)
+        append<number | Request<Op>>(replaced, req)
         req = said.request
         continue
       }

@@ -27,8 +27,8 @@ export const unwind = (
     const step = plan.steps[k] as Step
     if (replaced !== undefined) {
       while (replaced.length > 0 && (replaced[replaced.length - 2] as number) >= k) {
-        seen = replaced.pop() as Request<Op>
-        replaced.pop()
+        seen = replaced[replaced.length - 1] as Request<Op>
+        replaced.length -= 2
       }
     }
     if (passedAt !== -1 && k > passedAt && !step.pinned) continue

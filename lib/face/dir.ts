@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { runSync } from '../driver/sync.js'
 import type { Entry } from '../op.js'
+import { append, takeFirst } from '../primordials.js'
 import { onPath } from '../request.js'
 import { Failed } from '../verdict.js'
 import { nodeError } from './codes.js'
@@ -98,7 +99,7 @@ export class Dir {
 
   #read(callback: ReadCallback): void {
     if (this.#queue !== null) {
-      this.#queue.push(() => {
+      append(this.#queue, () => {
         if (this.#closed) callback(closed())
         else this.#read(callback)
       })
@@ -128,7 +129,7 @@ export class Dir {
       const { v, path } = cursor.listed
       request(v, 'readdir', onPath(path), 'scandir', cursor.shown, (error, entries) => {
         if (error) {
-          this.#cursors.shift()
+          takeFirst(this.#cursors)
           end(error, undefined)
           return
         }
@@ -157,7 +158,7 @@ export class Dir {
   /** The next entry that is at hand; undefined where a directory must be listed first, or nothing is left. */
   #take(): Dirent | undefined {
     for (;;) {
-      const next = this.#buffered.shift()
+      const next = takeFirst(this.#buffered)
       if (next !== undefined) {
         if (this.#recursive && next.dirent.isDirectory()) this.#enter(next)
         return next.dirent
@@ -166,13 +167,13 @@ export class Dir {
       if (cursor?.entries === undefined) return undefined
       const until = Math.min(cursor.entries.length, cursor.at + this.#bufferSize)
       if (cursor.at === until) {
-        this.#cursors.shift()
+        takeFirst(this.#cursors)
         continue
       }
       const { path } = cursor.listed
       for (; cursor.at < until; cursor.at++) {
         const entry = cursor.entries[cursor.at] as Entry
-        this.#buffered.push({
+        append(this.#buffered, {
           dirent: new MakeDirent(encodeName(entry.name, this.#encoding), this.#typeOf(cursor, entry), cursor.shown),
           path: path.endsWith('/') ? `${path}${entry.name}` : `${path}/${entry.name}`,
         })
@@ -195,7 +196,7 @@ export class Dir {
 
   #enter({ dirent, path }: Buffered): void {
     const parent = (dirent as Dirent & { parentPath: string }).parentPath
-    this.#cursors.push({
+    append(this.#cursors, {
       listed: { v: this.#view, path },
       shown: join(String(parent), String(dirent.name)),
       entries: undefined,
@@ -216,7 +217,7 @@ export class Dir {
       return undefined
     }
     if (this.#queue !== null) {
-      this.#queue.push(() => this.close(callback))
+      append(this.#queue, () => this.close(callback))
       return undefined
     }
     this.#closed = true

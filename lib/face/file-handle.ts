@@ -5,6 +5,7 @@ import { createInterface, type Interface } from 'node:readline'
 import type { ReadableStream } from 'node:stream/web'
 import { runAsync } from '../driver/callback.js'
 import type { Op } from '../op.js'
+import { SafeFinalizationRegistry } from '../primordials.js'
 import { invalidArgType, nodeError } from './codes.js'
 import { onFile } from './fields.js'
 import {
@@ -36,7 +37,7 @@ const nodeMajor = Number.parseInt(process.versions.node, 10)
 
 let deprecationShown = false
 /** Closes what its owner forgot, and says so, as Node does. */
-const forgotten = new FinalizationRegistry<{ readonly v: View; readonly fd: number }>(({ v, fd }) => {
+const forgotten = new SafeFinalizationRegistry<{ readonly v: View; readonly fd: number }>(({ v, fd }) => {
   runAsync(v.x, 'release', onFile(v, fd), contextOf(v), () => {})
   process.emitWarning(`Closing file descriptor ${fd} on garbage collection`)
   if (deprecationShown) return

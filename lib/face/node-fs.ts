@@ -3,6 +3,7 @@ import type * as NodeFs from 'node:fs'
 import type { Caller } from '../context.js'
 import type { Exchange } from '../exchange.js'
 import { originalFs } from '../lower/original-fs.js'
+import { SafeWeakMap } from '../primordials.js'
 import { STACK, type StackMark } from '../stack.js'
 import { Dir } from './dir.js'
 import type { Fn } from './method.js'
@@ -16,7 +17,7 @@ import { type XattrMethods, xattrs } from './xattr.js'
 export type PlyFs = typeof NodeFs & XattrMethods
 
 /** The exchange behind each face. Private: a face leads nowhere but through its methods. */
-const exchanges = new WeakMap<object, Exchange>()
+const exchanges = new SafeWeakMap<object, Exchange>()
 export const exchangeOf = (fs: object): Exchange | undefined => exchanges.get(fs)
 
 type Bag = Record<string, unknown>

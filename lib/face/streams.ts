@@ -6,114 +6,78 @@
  */
 import type * as NodeFs from 'node:fs'
 import { originalFs } from '../lower/original-fs.js'
-import { notImplemented } from './codes.js'
-import { FileHandle, letGo, retain, type StreamMakers } from './file-handle.js'
-import { copiedOptions } from './validate.js'
+import { SafeWeakMap } from '../primordials.js'
+import type { StreamMakers } from './file-handle.js'
+import { beReadStream, beWriteStream } from './stream-state.js'
 import type { View } from './view.js'
 
 type StreamFunction = new (path: unknown, options?: unknown) => NodeJS.EventEmitter & { close(): void }
 
-const made = new WeakMap<View, StreamMakers>()
+const made = new SafeWeakMap<View, StreamMakers>()
+
+/** What a class of Node's is made of, but the class itself: taken when nobody can look on. */
+const shapeOf = (Original: { readonly name: string; readonly prototype: object }) => {
+  const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(Original.prototype) as PropertyDescriptorMap
+  return {
+    name: Original.name,
+    methods,
+    parent: Object.getPrototypeOf(Original.prototype) as object,
+    statics: Object.getPrototypeOf(Original) as object,
+  }
+}
+type Shape = ReturnType<typeof shapeOf>
+const readShape = shapeOf(originalFs.ReadStream)
+const writeShape = shapeOf(originalFs.WriteStream)
+
+/** `made` with the methods of `shape`. */
+const shaped = (made: { prototype: object }, { name, methods, parent, statics }: Shape, enumerable: boolean): void => {
+  made.prototype = Object.create(parent, {
+    ...methods,
+    constructor: { value: made, writable: true, configurable: true, enumerable },
+  })
+  Object.setPrototypeOf(made, statics)
+  Object.defineProperty(made, 'name', { value: name, configurable: true })
+}
 
 /** The stream classes of a face. */
 export const streamsOf = (v: View): StreamMakers => {
   let classes = made.get(v)
   if (classes === undefined) {
-    const { ReadStream, WriteStream } = originalFs
     classes = {
-      ReadStream: over(v, ReadStream as unknown as StreamFunction) as unknown as StreamMakers['ReadStream'],
-      WriteStream: over(v, WriteStream as unknown as StreamFunction) as unknown as StreamMakers['WriteStream'],
+      ReadStream: over(v, readShape, beReadStream) as never,
+      WriteStream: over(v, writeShape, beWriteStream) as never,
     }
     made.set(v, classes)
   }
   return classes
 }
 
-/** `Original` with the face, or where it is installed, for its filesystem. Callable without `new`, and upon an object of a subclass, as Node's is. */
-const over = (v: View, Original: StreamFunction): StreamFunction => {
-  function Stream(this: object, path: unknown, given: unknown): object {
-    if (!(this instanceof Stream)) return new (Stream as unknown as StreamFunction)(path, given)
-    const options = copiedOptions(given)
-    const handle = options.fd instanceof FileHandle ? options.fd : undefined
-    if (handle !== undefined) {
-      if (options.fs) throw notImplemented('FileHandle with fs')
-      options.fd = handle.fd
-      options.fs = operationsOf(handle)
-    } else if (!options.fs) options.fs = v.surface.at
-    // Node's constructor looks at the prototype, and would make another object.
-    const prototype = Object.getPrototypeOf(this)
-    Object.setPrototypeOf(this, Original.prototype)
-    try {
-      Original.call(this, path, options)
-    } finally {
-      Object.setPrototypeOf(this, prototype)
-    }
-    if (handle !== undefined) {
-      retain(handle)
-      handle.on('close', (this as unknown as { close(): void }).close.bind(this))
-    }
+/** Callable without `new`, and upon an object of a subclass, as Node's is. */
+const over = (v: View, shape: Shape, be: typeof beReadStream): StreamFunction => {
+  function Stream(this: never, path: unknown, options: unknown): object {
+    if (!((this as object) instanceof Stream)) return new (Stream as unknown as StreamFunction)(path, options)
+    be(v, this, path, options)
     return this
   }
-  const { prototype, name } = Original
-  Stream.prototype = Object.create(Object.getPrototypeOf(prototype), {
-    ...Object.getOwnPropertyDescriptors(prototype),
-    constructor: { value: Stream, writable: true, configurable: true, enumerable: true },
-  })
-  Object.setPrototypeOf(Stream, Object.getPrototypeOf(Original))
-  return Object.defineProperty(Stream, 'name', { value: name, configurable: true }) as unknown as StreamFunction
+  shaped(Stream, shape, true)
+  return Stream as unknown as StreamFunction
 }
-
-type Cb = (error: unknown, ...values: unknown[]) => void
-
-/** What a stream over a FileHandle uses for its `fs`. */
-const operationsOf = (handle: FileHandle) => ({
-  open(): never {
-    throw notImplemented('open()')
-  },
-  close(_fd: number, cb: Cb): void {
-    letGo(handle)
-    handle.close().then(() => cb(null), cb)
-  },
-  fsync(_fd: number, cb: Cb): void {
-    handle.sync().then(() => cb(null), cb)
-  },
-  read(_fd: number, buffer: Buffer, offset: number, length: number, position: unknown, cb: Cb): void {
-    handle.read(buffer, offset, length, position).then(
-      (read) => cb(null, read.bytesRead, read.buffer),
-      (error) => cb(error, 0, buffer),
-    )
-  },
-  write(_fd: number, buffer: Buffer, offset: number, length: number, position: unknown, cb: Cb): void {
-    handle.write(buffer, offset, length, position).then(
-      (written) => cb(null, written.bytesWritten, written.buffer),
-      (error) => cb(error, 0, buffer),
-    )
-  },
-  writev(_fd: number, buffers: readonly Buffer[], position: unknown, cb: Cb): void {
-    handle.writev(buffers, position).then(
-      (written) => cb(null, written.bytesWritten, written.buffers),
-      (error) => cb(error, 0, buffers),
-    )
-  },
-})
 
 type Utf8StreamOptions = { fs?: object } & Record<string, unknown>
 type Utf8StreamClass = new (options?: Utf8StreamOptions) => object
 
+const { Utf8Stream: OriginalUtf8Stream } = originalFs as typeof NodeFs & { Utf8Stream?: Utf8StreamClass }
+const utf8Shape = OriginalUtf8Stream && shapeOf(OriginalUtf8Stream)
+
 /** Utf8Stream (Node 24) of a face; undefined where Node has none. */
 export const utf8StreamOf = (v: View): Utf8StreamClass | undefined => {
-  const Original = (originalFs as typeof NodeFs & { Utf8Stream?: Utf8StreamClass }).Utf8Stream
-  if (Original === undefined) return undefined
+  if (OriginalUtf8Stream === undefined || utf8Shape === undefined) return undefined
   // A class with private fields: made whole by Node, then given a prototype that does not lead back to it.
   function Utf8Stream(options?: Utf8StreamOptions): object {
     if (new.target === undefined) throw new TypeError("Class constructor Utf8Stream cannot be invoked without 'new'")
-    const stream = new (Original as Utf8StreamClass)({ ...options, fs: options?.fs ?? v.surface.at })
+    const stream = new (OriginalUtf8Stream as Utf8StreamClass)({ ...options, fs: options?.fs ?? v.surface.at })
     return Object.setPrototypeOf(stream, new.target.prototype)
   }
-  Utf8Stream.prototype = Object.create(Object.getPrototypeOf(Original.prototype), {
-    ...Object.getOwnPropertyDescriptors(Original.prototype),
-    constructor: { value: Utf8Stream, writable: true, configurable: true },
-  })
-  Object.setPrototypeOf(Utf8Stream, Object.getPrototypeOf(Original))
+  shaped(Utf8Stream, utf8Shape, false)
   return Utf8Stream as unknown as Utf8StreamClass
 }

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events'
 import { resolve } from 'node:path'
 import { runAsync } from '../driver/callback.js'
 import type { Stats } from '../op.js'
+import { SafeWeakMap } from '../primordials.js'
 import { getattrOf } from '../request.js'
 import { makeStats, toBigIntStats } from '../stats.js'
 import { Failed } from '../verdict.js'
@@ -140,7 +141,7 @@ export class StatWatcher extends EventEmitter {
   }
 }
 
-const watchers = new WeakMap<View, Map<string, StatWatcher>>()
+const watchers = new SafeWeakMap<View, Map<string, StatWatcher>>()
 const watchersOf = (v: View): Map<string, StatWatcher> => {
   let map = watchers.get(v)
   if (map === undefined) {

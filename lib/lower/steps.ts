@@ -3,6 +3,7 @@ import type { Context } from '../context.js'
 import type { Call } from '../extension.js'
 import type { Done, LowerOp } from '../lower.js'
 import type { Op, Reply, Request } from '../op.js'
+import { hardened } from '../primordials.js'
 import { Failed } from '../verdict.js'
 
 /** As an `around`: it may `yield*` a `call`, which gives the reply or throws a `Failed`, or an `attempt`. */
@@ -11,23 +12,26 @@ export type Steps<O extends Op> = Generator<Call<Op>, Reply<O> | Failed, Reply<O
 export type Ask = (call: Call<Op>) => LowerOp<Op>
 
 /** An opcode that is several requests. `ask` says who performs each. */
-export const steps = <O extends Op>(ask: Ask, run: (req: Request<O>) => Steps<O>): LowerOp<O> => ({
-  sync(req, cx) {
-    const generator = run(req)
-    let input: Reply<Op> | Failed = undefined as never
-    try {
-      for (;;) {
-        const step = generator.next(input)
-        if (step.done) return step.value
-        input = ask(step.value).sync(step.value.request, cx)
+export const steps = <O extends Op>(ask: Ask, run: (req: Request<O>) => Steps<O>): LowerOp<O> => {
+  hardened(run)
+  return {
+    sync(req, cx) {
+      const generator = run(req)
+      let input: Reply<Op> | Failed = undefined as never
+      try {
+        for (;;) {
+          const step = generator.next(input)
+          if (step.done) return step.value
+          input = ask(step.value).sync(step.value.request, cx)
+        }
+      } catch (thrown) {
+        if (thrown instanceof Failed) return thrown
+        throw thrown
       }
-    } catch (thrown) {
-      if (thrown instanceof Failed) return thrown
-      throw thrown
-    }
-  },
-  async: (req, done, cx) => advance(ask, run(req), undefined, done as Done<Op>, cx),
-})
+    },
+    async: (req, done, cx) => advance(ask, run(req), undefined, done as Done<Op>, cx),
+  }
+}
 
 const advance = (
   ask: Ask,

@@ -3,7 +3,8 @@
  * allocated per call. Every call is synchronous, so no two use it at the same time.
  */
 import { constants } from 'node:os'
-import { encodePath } from '../path-bytes.js'
+import { pathBytes } from '../path-bytes.js'
+import { charCodeAt } from '../primordials.js'
 import type { Arg, Sys } from './sys.js'
 
 /** A path: a string (stray bytes escaped, see path-bytes.ts) or raw bytes. Neither ends with a NUL. */
@@ -49,15 +50,32 @@ export const makeArena = (sys: Sys): Arena => {
     size,
     address: typeof base === 'bigint' ? base + BigInt(at) : base + at,
   })
-  const put = (slot: Slot, text: PathArg): number => {
-    const raw = typeof text === 'string' ? encodePath(text) : text
-    if (raw.length >= PATH_MAX) return -ENAMETOOLONG
-    // The kernel would stop at it, and act on another name than the one that was checked.
-    if (raw.includes('\0')) return -EINVAL
-    const length = typeof raw === 'string' ? bytes.write(raw, slot.at, 'utf8') : raw.copy(bytes, slot.at)
+  const putBytes = (slot: Slot, raw: Uint8Array): number => {
+    const { length } = raw
     if (length >= PATH_MAX) return -ENAMETOOLONG
+    for (let at = 0; at < length; at++) {
+      const byte = raw[at] as number
+      if (byte === 0) return -EINVAL
+      bytes[slot.at + at] = byte
+    }
     bytes[slot.at + length] = 0
     return 0
+  }
+  const put = (slot: Slot, text: PathArg): number => {
+    if (text.length >= PATH_MAX) return -ENAMETOOLONG
+    if (typeof text === 'string') {
+      let at = 0
+      for (; at < text.length; at++) {
+        const unit = charCodeAt(text, at)
+        if (unit > 127) return putBytes(slot, pathBytes(text))
+        // The kernel would stop at a NUL, and act on another name than the one that was checked.
+        if (unit === 0) return -EINVAL
+        bytes[slot.at + at] = unit
+      }
+      bytes[slot.at + at] = 0
+      return 0
+    }
+    return putBytes(slot, text)
   }
   return {
     bytes,

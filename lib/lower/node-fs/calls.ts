@@ -1,6 +1,7 @@
 /** Calling the functions of an object shaped like node:fs, whichever of the three conventions it has. */
 import type { Done, LowerOp } from '../../lower.js'
 import type { Op, Reply, Request } from '../../op.js'
+import { apply } from '../../primordials.js'
 import { Failed } from '../../verdict.js'
 import { failureOf } from './failure.js'
 
@@ -45,7 +46,7 @@ export const land = <O extends Op>(
 export const start = (fs: AnyFs, method: Fn, args: readonly unknown[], back: Back): void => {
   let called = false
   try {
-    method.apply(fs, [
+    apply(method, fs, [
       ...args,
       (error: unknown, value: unknown) => {
         called = true
@@ -72,7 +73,7 @@ export const callAsync = (fs: AnyFs, fn: string, args: readonly unknown[], back:
     // Out of the promise, so that nothing that is thrown further up rejects it.
     const settle = (error: unknown, value?: unknown) => setImmediate(back, error, value)
     Promise.resolve()
-      .then(() => promised.apply(promises, args as unknown[]))
+      .then(() => apply(promised, promises, args))
       .then(
         (value) => settle(null, value),
         (error: unknown) => settle(error),
@@ -87,7 +88,7 @@ export const callAsync = (fs: AnyFs, fn: string, args: readonly unknown[], back:
     }
     let value: unknown
     try {
-      value = sync.apply(fs, args as unknown[])
+      value = apply(sync, fs, args)
     } catch (thrown) {
       back(thrown)
       return
@@ -102,7 +103,7 @@ export const mapped = <O extends Op>(fs: AnyFs, mapping: Mapping<O>): LowerOp<O>
     const method = fs[`${fn}Sync`]
     if (typeof method !== 'function') return ENOSYS
     try {
-      const value = method.apply(fs, args as unknown[])
+      const value = apply(method, fs, args)
       return (from === undefined ? value : from(value)) as Reply<O> | Failed
     } catch (thrown) {
       return failureOf(thrown)

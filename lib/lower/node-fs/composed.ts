@@ -5,6 +5,7 @@ import type { Lower, LowerOp } from '../../lower.js'
 import { namei } from '../../namei.js'
 import type { Op, Reply, Request } from '../../op.js'
 import { encodePath } from '../../path-bytes.js'
+import { apply } from '../../primordials.js'
 import { Failed } from '../../verdict.js'
 import { type Ask, type Steps, steps } from '../steps.js'
 import type { AnyFs } from './calls.js'
@@ -77,7 +78,7 @@ const watchOp = (fs: AnyFs): LowerOp<'watch'> => {
     if (typeof watch !== 'function') return ENOSYS
     try {
       const options = { recursive: req.recursive, persistent: req.persistent, encoding: 'buffer' }
-      const live = watch.call(fs, encodePath(req.path), options) as FSWatcher
+      const live = apply(watch, fs, [encodePath(req.path), options]) as FSWatcher
       live.on('change', (type, name: unknown) => {
         req.sink.change(type as 'rename' | 'change', name === null || name === undefined ? null : nameOf(name))
       })

@@ -2,6 +2,7 @@
 import type { Done, Lower, LowerOp } from '../../lower.js'
 import type { Op, Reply, Request } from '../../op.js'
 import { encodePath } from '../../path-bytes.js'
+import { bound } from '../../primordials.js'
 import { Failed } from '../../verdict.js'
 import type { AnyFs, Fn } from './calls.js'
 import { failureOf } from './failure.js'
@@ -60,7 +61,18 @@ const back =
  */
 export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'lookup'>, quiet: boolean): Ops => {
   const ops: Ops = {}
-  const { statSync, lstatSync, fstatSync, openSync, closeSync, readSync, writeSync, read, write, open, close } = fs
+  const own = (name: string): Fn | undefined => {
+    const fn = fs[name]
+    return typeof fn === 'function' ? bound(fn, fs) : undefined
+  }
+  const [statSync, lstatSync, fstatSync] = [own('statSync'), own('lstatSync'), own('fstatSync')]
+  const [openSync, closeSync, readSync, writeSync] = [
+    own('openSync'),
+    own('closeSync'),
+    own('readSync'),
+    own('writeSync'),
+  ]
+  const [read, write, open, close] = [own('read'), own('write'), own('open'), own('close')]
   const rounded = quiet ? QUIET : LOUD
   const precise = quiet ? QUIET_PRECISE : PRECISE
   const explains = quiet && hidesENOTDIR(fs)
@@ -70,11 +82,11 @@ export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'look
       sync(req) {
         try {
           if (req.fd !== undefined) {
-            return req.precise ? toPrecise(fstatSync.call(fs, req.fd, PRECISE)) : toStats(fstatSync.call(fs, req.fd))
+            return req.precise ? toPrecise(fstatSync(req.fd, PRECISE)) : toStats(fstatSync(req.fd))
           }
           const stat = req.follow ? statSync : lstatSync
           const path = encodePath(req.path)
-          const stats = stat.call(fs, path, req.precise ? precise : rounded)
+          const stats = stat(path, req.precise ? precise : rounded)
           if (stats === undefined && explains) return absence(fs, req.path)
           return req.precise ? toPrecise(stats) : toStats(stats)
         } catch (thrown) {
@@ -87,7 +99,7 @@ export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'look
       sync(req) {
         try {
           const path = encodePath(req.path)
-          const stats = lstatSync.call(fs, path, req.precise === true ? precise : rounded)
+          const stats = lstatSync(path, req.precise === true ? precise : rounded)
           if (stats === undefined && explains) return absence(fs, req.path)
           return req.precise === true ? toPrecise(stats) : toStats(stats)
         } catch (thrown) {
@@ -101,13 +113,13 @@ export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'look
     const opening: LowerOp<'open'> = {
       sync(req) {
         try {
-          return openSync.call(fs, encodePath(req.path), req.flags, req.mode) as number
+          return openSync(encodePath(req.path), req.flags, req.mode) as number
         } catch (thrown) {
           return failureOf(thrown)
         }
       },
       async(req, done) {
-        open.call(fs, encodePath(req.path), req.flags, req.mode, back(done))
+        open(encodePath(req.path), req.flags, req.mode, back(done))
       },
     }
     ops.open = opening
@@ -117,14 +129,14 @@ export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'look
     ops.release = {
       sync(req) {
         try {
-          closeSync.call(fs, req.fd)
+          closeSync(req.fd)
           return undefined
         } catch (thrown) {
           return failureOf(thrown)
         }
       },
       async(req, done) {
-        close.call(fs, req.fd, back(done))
+        close(req.fd, back(done))
       },
     }
   }
@@ -132,13 +144,13 @@ export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'look
     ops.read = {
       sync({ fd, buffer, offset, length, position }) {
         try {
-          return readSync.call(fs, fd, buffer, offset, length, position) as number
+          return readSync(fd, buffer, offset, length, position) as number
         } catch (thrown) {
           return failureOf(thrown)
         }
       },
       async({ fd, buffer, offset, length, position }, done) {
-        read.call(fs, fd, buffer, offset, length, position, back(done))
+        read(fd, buffer, offset, length, position, back(done))
       },
     }
   }
@@ -146,13 +158,13 @@ export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'look
     ops.write = {
       sync({ fd, buffer, offset, length, position }: Request<'write'>) {
         try {
-          return writeSync.call(fs, fd, buffer, offset, length, position) as number
+          return writeSync(fd, buffer, offset, length, position) as number
         } catch (thrown) {
           return failureOf(thrown)
         }
       },
       async({ fd, buffer, offset, length, position }, done) {
-        write.call(fs, fd, buffer, offset, length, position, back(done))
+        write(fd, buffer, offset, length, position, back(done))
       },
     }
   }

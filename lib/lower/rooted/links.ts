@@ -1,10 +1,10 @@
 /** What links mean beneath a root, and what of their targets is told. */
 import { LRUCache } from 'lru-cache'
 import type { Path } from '../../op.js'
+import { charCodeAt, indexOf, slice, startsWith } from '../../primordials.js'
 import { Failed } from '../../verdict.js'
 import type { LinkMeaning, LinkPolicy, Resolver } from '../safe-path/index.js'
 import { parentOf } from '../safe-path/names.js'
-import { charCodeAt, indexOf, slice, startsWith } from '../safe-path/primordials.js'
 
 const SLASH = 47
 
@@ -50,7 +50,11 @@ const climbs = (target: string, depth: number): boolean => {
   return false
 }
 
-const depthOf = (path: Path): number => (path === '/' ? 0 : path.split('/').length - 1)
+const depthOf = (path: Path): number => {
+  let depth = 0
+  if (path !== '/') for (let k = 0; k < path.length; k++) if (charCodeAt(path, k) === SLASH) depth++
+  return depth
+}
 
 /** How many links whose targets look outward, made here, are remembered. */
 const OWN_MAX = 4096

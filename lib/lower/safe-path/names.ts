@@ -1,5 +1,5 @@
 /** Path strings, taken apart without methods that anybody may have replaced. */
-import { charCodeAt, lastIndexOf, slice } from './primordials.js'
+import { charCodeAt, lastIndexOf, slice } from '../../primordials.js'
 
 const SLASH = 47
 const DOT = 46

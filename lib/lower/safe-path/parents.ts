@@ -7,13 +7,13 @@ import { LRUCache } from 'lru-cache'
 import type { Dentry } from '../../file.js'
 import type { Path, Stats } from '../../op.js'
 import { decodePath } from '../../path-bytes.js'
+import { indexOf, SafeMap, slice } from '../../primordials.js'
 import { Failed } from '../../verdict.js'
 import { failureOf } from '../node-fs/failure.js'
 import { originalFs as fs } from '../original-fs.js'
 import type { Calls, Held } from './calls.js'
 import { isPlain, lastOf, parentOf } from './names.js'
 import { O_PATH } from './node-calls.js'
-import { indexOf, slice } from './primordials.js'
 import type { Resolver, Seeker } from './resolver.js'
 import type { Walker } from './walker.js'
 
@@ -42,7 +42,7 @@ export class Parents implements Resolver {
   readonly calls: Calls
   readonly root: Held
   readonly #kept: LRUCache<string, Parent>
-  readonly #byHeld = new Map<Held, Parent>()
+  readonly #byHeld = new SafeMap<Held, Parent>()
 
   constructor(readonly walker: Walker) {
     this.calls = walker.calls

@@ -5,9 +5,9 @@
 import { constants } from 'node:os'
 import { type Arg, sys } from '../../native/sys.js'
 import type { Stats } from '../../op.js'
-import { encodePath } from '../../path-bytes.js'
+import { pathBytes } from '../../path-bytes.js'
+import { charCodeAt } from '../../primordials.js'
 import { makeStats } from '../../stats.js'
-import { charCodeAt } from './primordials.js'
 
 const { EINVAL, ENAMETOOLONG } = constants.errno
 const SLASH = 47
@@ -86,8 +86,7 @@ const make = (): Raw | undefined => {
     return 0
   }
   const putBytes = (name: string, slash: number): number => {
-    const encoded = encodePath(name)
-    const raw = typeof encoded === 'string' ? Buffer.from(encoded, 'utf8') : encoded
+    const raw = pathBytes(name)
     const { length } = raw
     if (length > 4095) return -ENAMETOOLONG
     for (let at = 0; at < length; at++) {

@@ -1,6 +1,7 @@
 /** Paths made safe to act on: what every way of resolving offers. */
 import type { Dentry } from '../../file.js'
 import type { Path, Stats } from '../../op.js'
+import { SafeFinalizationRegistry } from '../../primordials.js'
 import type { Failed } from '../../verdict.js'
 import type { Calls, Held } from './calls.js'
 
@@ -65,4 +66,4 @@ export class Root {
     abandoned.register(this, () => calls.release(held))
   }
 }
-const abandoned = new FinalizationRegistry<() => void>((release) => release())
+const abandoned = new SafeFinalizationRegistry<() => void>((release) => release())

@@ -4,10 +4,10 @@
  * walk cannot leave the root, whatever is renamed meanwhile.
  */
 import type { Path } from '../../op.js'
+import { charCodeAt } from '../../primordials.js'
 import { Failed } from '../../verdict.js'
 import type { Calls, Held } from './calls.js'
 import { components, type Names } from './names.js'
-import { charCodeAt } from './primordials.js'
 import type { LinkPolicy, Seeker } from './resolver.js'
 
 /** Linux's MAXSYMLINKS. */
