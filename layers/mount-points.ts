@@ -6,41 +6,44 @@ import {
   type Around,
   attempt,
   attemptOn,
-  type Call,
+  Call,
+  dentryOf,
   type ExtensionMap,
   Failed,
   fail,
   type Layer,
+  type LookUp,
   layer,
   NEXT,
-  O_EXCL,
-  O_NOFOLLOW,
+  notAName,
   OP,
   OPS,
   type Op,
   type OpInfo,
   type OtherFs,
-  PATH_MAX,
   type Path,
   type Reply,
   type Request,
   S_IFDIR,
-  S_IFLNK,
   S_IFMT,
   type Site,
   VIRTUAL_FD,
   virtualFd,
+  type Walked,
+  walkMode,
+  walkPath,
 } from '../lib/layer.js'
 
 const ENOENT = fail('ENOENT')
 const ENOTDIR = fail('ENOTDIR')
 const EISDIR = fail('EISDIR')
-/** A name, no dots, and slashes after it. */
-const SLASHED = /(?:^|\/)(?!\.{1,2}\/)[^/]+\/+$/
+const EEXIST = fail('EEXIST')
+const EINVAL = fail('EINVAL')
+const EBUSY = fail('EBUSY')
 const EXDEV = fail('EXDEV')
-const MAX_LINKS = 40
 const CHUNK = 1 << 20
 const DIRECTORY = 2
+const RENAME_NOREPLACE = 1
 
 export interface MountPoints extends Layer {
   /** The mount points, longest first. */
@@ -57,34 +60,12 @@ interface OnPaths {
   readonly flags?: number
 }
 type Steps<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
-interface Where {
-  /** In the whole tree, without links. */
-  readonly path: Path
-  readonly slash: string
-}
 
-const NAMES = new Set<Op>(['mkdir', 'mknod', 'symlink', 'unlink', 'rmdir', 'rename', 'link'])
 const OPENING = new Set<Op>(['open', 'create', 'tmpfile'])
-
-const follows = (op: Op, req: OnPaths): 'follow' | 'stay' | 'name' => {
-  const { follow }: OpInfo = OP[op]
-  if (NAMES.has(op)) return 'name'
-  if (follow === 'flag') return req.follow === true ? 'follow' : 'stay'
-  if (follow === 'open') {
-    const flags = req.flags ?? 0
-    return (flags & O_NOFOLLOW) !== 0 || (op === 'create' && (flags & O_EXCL) !== 0) ? 'stay' : 'follow'
-  }
-  return follow === 'always' ? 'follow' : 'stay'
-}
-
-/** What the kernel says to whoever takes a mount point away. */
-const BUSY: { readonly [O in Op]?: Failed } = {
-  rmdir: fail('EBUSY'),
-  rename: fail('EBUSY'),
-  unlink: fail('EISDIR'),
-  link: fail('EPERM'),
-}
-const EEXIST = fail('EEXIST')
+/** What the kernel says to whoever makes or takes away a mount point. */
+const TAKEN: { readonly [O in Op]?: Failed } = { rmdir: EBUSY, unlink: EISDIR }
+const isDir = (stats: { readonly mode: number }): boolean => (stats.mode & S_IFMT) === S_IFDIR
+const parentOf = (path: Path): Path => path.slice(0, path.lastIndexOf('/')) || '/'
 
 /**
  * `mountPoints({ '/data': other })`: what is at `/data` and beneath is `other`, from its root. The longest point wins.
@@ -129,45 +110,15 @@ export const mountPoints = (mounts: Readonly<Record<string, object>>): MountPoin
     return yield* attemptOn(reached.get(point) as OtherFs, op, { ...req, path: there, dentry: undefined })
   }
 
-  function* walk(path: Path, mode: 'follow' | 'stay' | 'name'): Steps<Where | Failed> {
-    if (path === '') return ENOENT
-    if (path.length > PATH_MAX) return fail('ENAMETOOLONG')
-    const todo = path.split('/').reverse()
-    const at: string[] = []
-    let links = 0
-    let dots = ''
-    while (todo.length > 0) {
-      const name = todo.pop() as string
-      if (name === '') continue
-      dots = name === '.' || name === '..' ? name : ''
-      if (name === '.') continue
-      if (name === '..') {
-        at.pop()
-        continue
-      }
-      const here = `/${[...at, name].join('/')}`
-      const last = todo.every((rest) => rest === '')
-      const slash = last && todo.length > 0 ? '/' : ''
-      if (last && (mode === 'name' || (mode === 'stay' && slash === ''))) return { path: here, slash }
-      const stats = yield* ask('lookup', here, { path: here })
-      if (stats instanceof Failed) return stats.errno === 'ENOENT' && last ? { path: here, slash } : stats
-      const type = stats.mode & S_IFMT
-      if (type === S_IFLNK) {
-        if (++links > MAX_LINKS) return fail('ELOOP')
-        const target = yield* ask('readlink', here, { path: here })
-        if (target instanceof Failed) return target
-        if (target === '') return ENOENT
-        if (target.startsWith('/')) at.length = 0
-        const more = target.split('/')
-        for (let k = more.length - 1; k >= 0; k--) todo.push(more[k] as string)
-        continue
-      }
-      if (todo.length > 0 && type !== S_IFDIR) return ENOTDIR
-      if (last) return { path: here, slash }
-      at.push(name)
-    }
-    return { path: `/${at.join('/')}`, slash: mode === 'name' && dots !== '' ? '/.' : '' }
+  /** A walk's request, where its path is. */
+  const asked = <O extends 'lookup' | 'readlink'>(op: O, path: Path): Call<O> => {
+    const point = pointOf(path)
+    if (point === undefined) return new Call<O>(op, { path } as Request<O>)
+    crossed++
+    const there = path.slice(point.length) || '/'
+    return new Call<O>(op, { path: there } as Request<O>, undefined, reached.get(point))
   }
+  const at: LookUp = { lookup: (path) => asked('lookup', path), readlink: (path) => asked('readlink', path) }
   const opened = (path: Path, out: Reply<Op> | Failed): Reply<Op> | Failed => {
     const point = pointOf(path)
     if (point === undefined || typeof out !== 'number') return out
@@ -176,40 +127,57 @@ export const mountPoints = (mounts: Readonly<Record<string, object>>): MountPoin
     return fd
   }
   function* onPath(op: Op, req: OnPaths): Around<Op> {
-    // open(2) with O_CREAT takes no name with a slash at its end, whatever is there.
-    if (op === 'create' && SLASHED.test(req.path)) {
-      const named = yield* walk(req.path.replace(/\/+$/, ''), 'name')
-      return named instanceof Failed ? named : EISDIR
-    }
-    const where = yield* walk(req.path, follows(op, req))
+    const mode = walkMode(op, req)
+    const where = yield* walkPath(req.path, mode, at)
     if (where instanceof Failed) return where
-    const taken = NAMES.has(op) && reached.has(where.path)
-    if (taken) {
-      // rmdir(2) refuses these by their spelling, before it looks.
-      const last = /(?:^|\/)(\.{1,2})\/*$/.exec(req.path)?.[1]
-      if (op === 'rmdir' && last !== undefined) return fail(last === '.' ? 'EINVAL' : 'ENOTEMPTY')
-      return BUSY[op] ?? EEXIST
+    if (req.newPath !== undefined) return yield* onTwo(op as 'link' | 'rename', req as Request<'rename'>, where)
+    if (mode === 'name') {
+      const refused = notAName(op, where) ?? (reached.has(where.path) ? (TAKEN[op] ?? EEXIST) : undefined)
+      if (refused !== undefined) return refused
     }
-    if (req.newPath === undefined) {
-      const out = yield* ask(op, where.path, req as unknown as Request<Op>, where.slash)
-      return OPENING.has(op) ? opened(where.path, out) : out
+    const out = yield* ask(op, where.path, req as unknown as Request<Op>, where.slash)
+    return OPENING.has(op) ? opened(where.path, out) : out
+  }
+  /** Checks in the kernel's order: do_linkat() and do_renameat2() in fs/namei.c. */
+  function* onTwo(op: 'link' | 'rename', req: Request<'rename'>, where: Walked): Around<Op> {
+    if (op === 'link' && !where.exists) return ENOENT
+    const to = yield* walkPath(req.newPath, 'name', at)
+    if (to instanceof Failed) return to
+    const point = pointOf(parentOf(to.path))
+    if (op === 'link') {
+      const refused = notAName(op, to) ?? (reached.has(to.path) ? EEXIST : undefined)
+      if (refused !== undefined) return refused
+      if (pointOf(where.path) !== point) {
+        const there = yield* ask('lookup', to.path, { path: to.path })
+        if (!(there instanceof Failed)) return EEXIST
+        return there.errno === 'ENOENT' && to.slash === '' ? EXDEV : there
+      }
+    } else {
+      if (pointOf(where.dir ?? parentOf(where.path)) !== pointOf(to.dir ?? parentOf(to.path))) return EXDEV
+      if (where.last !== 'name') return EBUSY
+      if (to.last !== 'name') return (req.flags & RENAME_NOREPLACE) === 0 ? EBUSY : EEXIST
+      const isPoint = reached.has(where.path) || reached.has(to.path)
+      // Points are paths: a directory with one beneath does not move.
+      if (isPoint || points.some((each) => each.startsWith(`${where.path}/`))) return yield* unmovable(req, where, to)
     }
-    const to = yield* walk(req.newPath, 'name')
-    if (to instanceof Failed) {
-      // link(2) looks its first name up before the second one's directory.
-      const old = op === 'link' ? yield* ask('lookup', where.path, { path: where.path }) : undefined
-      return old instanceof Failed ? old : to
-    }
-    if (reached.has(to.path)) return op === 'link' ? EEXIST : fail('EBUSY')
-    const point = pointOf(to.path)
-    if (pointOf(where.path) !== point) return EXDEV
-    // A directory with a mount beneath does not move.
-    if (op === 'rename' && points.some((each) => each.startsWith(`${where.path}/`))) return fail('EBUSY')
     const newPath = (point === undefined ? to.path : to.path.slice(point.length)) + to.slash
-    return yield* ask(op, where.path, { ...req, newPath, newDentry: undefined } as unknown as Request<Op>, where.slash)
+    return yield* ask(op, where.path, { ...req, newPath, newDentry: undefined }, where.slash)
+  }
+  /** A rename that would move or replace a mount point, or carry one away: what is wrong with it beside that comes first. */
+  function* unmovable(req: Request<'rename'>, where: Walked, to: Walked): Around<Op> {
+    const old = yield* ask('lookup', where.path, { path: where.path })
+    if (old instanceof Failed) return old
+    if (!isDir(old) && where.slash + to.slash !== '') return ENOTDIR
+    if (to.path.startsWith(`${where.path}/`)) return EINVAL
+    const there = yield* ask('lookup', to.path, { path: to.path })
+    if (there instanceof Failed) return there.errno === 'ENOENT' ? EBUSY : there
+    if ((req.flags & RENAME_NOREPLACE) !== 0) return EEXIST
+    if (to.path === where.path) return undefined
+    if (isDir(old) !== isDir(there)) return isDir(old) ? ENOTDIR : EISDIR
+    return EBUSY
   }
   function* readdir(req: Request<'readdir'>): Around<'readdir'> {
-    const where = yield* walk(req.path, 'follow')
+    const where = yield* walkPath(req.path, 'follow', at)
     if (where instanceof Failed) return where
     const entries = yield* ask('readdir', where.path, req, where.slash)
     if (entries instanceof Failed) return entries
@@ -223,15 +191,8 @@ export const mountPoints = (mounts: Readonly<Record<string, object>>): MountPoin
     return [...others, ...names.map((name) => ({ name, type: DIRECTORY }))]
   }
   function* resolve(req: Request<'resolve'>): Around<'resolve'> {
-    const where = yield* walk(req.path, req.follow ? 'follow' : 'stay')
-    if (where instanceof Failed) return where
-    const { path } = where
-    const stats = yield* ask('lookup', path, { path })
-    if (stats instanceof Failed && stats.errno !== 'ENOENT') return stats
-    const exists = !(stats instanceof Failed)
-    const type = exists ? stats.mode & S_IFMT : 0
-    if (where.slash === '/' && exists && type !== S_IFDIR) return ENOTDIR
-    return { path, exists, isLink: type === S_IFLNK, security: undefined }
+    const where = yield* walkPath(req.path, req.follow ? 'follow' : 'look', at)
+    return where instanceof Failed ? where : dentryOf(where)
   }
   const isOurs = (fd: number | undefined): boolean => fd !== undefined && fd >= VIRTUAL_FD && opens.has(fd)
   function* onFd(op: Op, req: { readonly fd?: number | undefined }): Around<Op> {

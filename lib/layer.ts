@@ -38,7 +38,21 @@ export {
   W_OK,
   X_OK,
 } from './flags.js'
-export { namei, PATH_MAX, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './namei.js'
+export {
+  dentryOf,
+  type LookUp,
+  namei,
+  notAName,
+  PATH_MAX,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  type Walked,
+  type WalkMode,
+  walkMode,
+  walkPath,
+} from './namei.js'
 export {
   type Attributes,
   type Entry,

@@ -13,6 +13,7 @@ const make = (): { lower: PlyFs; data: PlyFs; deep: PlyFs; fs: PlyFs; layer: Mou
   lower.writeFileSync('/file', 'lower')
   data.writeFileSync('/file', 'data')
   data.mkdirSync('/in')
+  data.mkdirSync('/d')
   deep.writeFileSync('/file', 'deep')
   const layer = mountPoints({ '/data': data, '/data/in': deep })
   return { lower, data, deep, layer, fs: stack(lower, [layer]) }
@@ -28,7 +29,7 @@ for (const [how, convention] of conventions.entries()) {
     t.is(await read('/data/in/../file'), 'data')
     t.is(await read('/data/../file'), 'lower')
     t.deepEqual(await invoke(fs, how, 'readdir', '/'), ['file', 'data'])
-    t.deepEqual(await invoke(fs, how, 'readdir', '/data'), ['file', 'in'])
+    t.deepEqual(await invoke(fs, how, 'readdir', '/data'), ['d', 'file', 'in'])
     await invoke(fs, how, 'writeFile', '/data/in/new', 'written')
     t.is(deep.readFileSync('/new', 'utf8'), 'written')
     await invoke(fs, how, 'copyFile', '/data/in/new', '/copy')
@@ -44,7 +45,17 @@ for (const [how, convention] of conventions.entries()) {
       ['rename', '/file', '/data/x', 'EXDEV'],
       ['link', '/data/file', '/x', 'EXDEV'],
       ['rename', '/data', '/x', 'EBUSY'],
-      ['rename', '/file', '/data/in', 'EBUSY'],
+      ['rename', '/file', '/data/in', 'EXDEV'],
+      ['rename', '/data/file', '/data/in', 'EISDIR'],
+      ['rename', '/data/d', '/data/in', 'EBUSY'],
+      ['rename', '/missing', '/data', 'ENOENT'],
+      ['link', '/data', '/x', 'EXDEV'],
+      ['link', '/file', '/data/file', 'EEXIST'],
+      ['rename', '/data/in/.', '/x', 'EXDEV'],
+      ['rename', '/data/..', '/x', 'EXDEV'],
+      ['rename', '/data/d/.', '/data/x', 'EBUSY'],
+      ['rmdir', '/data/.', '', 'EINVAL'],
+      ['rmdir', '/data/..', '', 'ENOTEMPTY'],
       ['rmdir', '/data/in', '', 'EBUSY'],
       ['mkdir', '/data', '', 'EEXIST'],
       ['unlink', '/data', '', 'EISDIR'],
@@ -82,7 +93,6 @@ test('inside of a mount, all is as on the filesystem itself', async (t) => {
       twin.mkdirSync('/m')
       const plain = new Actor(twin, '/m')
       for (const [k, operation] of sequence.entries()) {
-        // A link to the mount's own root by its bare name leaves it for the lower's root.
         const got = await ours.do(operation)
         const expected = await plain.do(operation)
         if (got !== expected) t.is(got, expected, `${k}: ${JSON.stringify(operation)}`)
