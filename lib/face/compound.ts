@@ -150,6 +150,8 @@ export const drivePromise = async <T>(v: View, steps: Steps<T>): Promise<T> => {
       } else {
         const pending = runPromise(v.x, step.value.op, step.value.request, cx)
         input = pending instanceof Promise ? await pending : pending
+        // As in method.ts: the Error shows who awaits.
+        if (input instanceof Failed && !(pending instanceof Promise)) await undefined
       }
     } catch (bug) {
       step = steps.throw(bug)

@@ -265,7 +265,7 @@ const dirOptions = (given: unknown) => {
   const options = copiedOptions(given)
   return {
     encoding: encodingOf(options),
-    bufferSize: integerOf(options.bufferSize ?? 32, 'options.bufferSize', 1, 4294967295),
+    bufferSize: integerOf('bufferSize' in options ? options.bufferSize : 32, 'options.bufferSize', 1, 4294967295),
     recursive: Boolean(options.recursive),
   }
 }

@@ -199,6 +199,8 @@ const writeAll = async (v: View, fd: number, bytes: Buffer, signal: AbortSignal 
   let at = 0
   checkAborted(signal)
   while (at < bytes.length) {
+    // Whoever has the signal gets a turn to fire it, also over a lower that answers at once.
+    if (signal !== undefined) await new Promise(setImmediate)
     checkAborted(signal)
     at += await writeAt(v, fd, bytes, at, Math.min(WRITE_CHUNK, bytes.length - at), null)
   }

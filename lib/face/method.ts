@@ -114,7 +114,11 @@ export const single = <O extends Op>(def: Single<O>, conventions: { promise?: fa
       const req = any.parse(v, a, b, c)
       const pending = runPromise(v.x, choose === undefined ? op : choose(req), req, contextOf(v))
       const out = pending instanceof Promise ? await pending : pending
-      if (out instanceof Failed) throw errorOf(any, out, a, b)
+      if (out instanceof Failed) {
+        // An Error shows who awaits, which is known only later.
+        if (!(pending instanceof Promise)) await undefined
+        throw errorOf(any, out, a, b)
+      }
       return value === undefined ? out : value(out, req, a, b)
     },
   }

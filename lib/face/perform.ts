@@ -28,6 +28,8 @@ export const perform = async <O extends Op>(
 ): Promise<Reply<O>> => {
   const pending = runPromise(v.x, op, req, contextOf(v))
   const out = pending instanceof Promise ? await pending : pending
+  // As in method.ts: the Error shows who awaits.
+  if (out instanceof Failed && !(pending instanceof Promise)) await undefined
   if (out instanceof Failed) throw fsError(out, syscall, path)
   return out as Reply<O>
 }

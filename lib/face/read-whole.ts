@@ -86,10 +86,16 @@ class Reading {
     this.#read()
   }
 
+  /** Where a signal is given, whoever has it gets a turn to fire it, also over a lower that answers at once. */
   #read(): void {
+    if (this.whole.signal === undefined) this.#readNow()
+    else setImmediate(() => this.#readNow())
+  }
+
+  #readNow(): void {
     const { signal } = this.whole
     if (signal?.aborted) {
-      this.#finish(new Fault(abortError(signal)))
+      this.#close(new Fault(abortError(signal)))
       return
     }
     const rest = this.#rest
@@ -179,6 +185,12 @@ class Reading {
   }
 
   #finish(value: string | Buffer | Fault): void {
+    const { signal } = this.whole
+    if (signal === undefined || value instanceof Fault) this.#close(value)
+    else setImmediate(() => this.#close(signal.aborted ? new Fault(abortError(signal)) : value))
+  }
+
+  #close(value: string | Buffer | Fault): void {
     if (this.#scratch !== undefined) giveScratch(this.#scratch)
     this.#scratch = undefined
     this.#value = value

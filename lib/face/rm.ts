@@ -22,6 +22,8 @@ interface RmOptions {
   /** Milliseconds; the nth retry waits n times as long. */
   readonly retryDelay: number
   readonly maxRetries: number
+  /** For a caller that waits: there the rules are others. */
+  readonly sync?: boolean
 }
 const DEFAULTS: RmOptions = { recursive: false, force: false, retryDelay: 100, maxRetries: 0 }
 
@@ -85,7 +87,8 @@ function* once(path: string, shown: string, options: RmOptions): Steps<Outcome> 
 function* removeDirectory(path: string, shown: string, options: RmOptions, first: Outcome): Steps<Outcome> {
   const trouble = yield* attempt('rmdir', path, shown)
   if (trouble === undefined) return undefined
-  if (trouble.failed.errno === 'ENOTDIR') return first ?? trouble
+  // `link/` is a directory, and cannot be removed as one: Node tells sync callers alone.
+  if (trouble.failed.errno === 'ENOTDIR') return first ?? (options.sync === true ? trouble : undefined)
   if (!NOT_EMPTY.has(trouble.failed.errno)) return trouble
   const entries = yield* tryAsk('readdir', onPath(path))
   if (entries instanceof Failed) return new Trouble(entries, 'scandir', shown)
@@ -117,7 +120,7 @@ function* rmSteps(path: string, shown: string, options: RmOptions, sync: boolean
       })
     }
   }
-  yield* removeAll(path, shown, options)
+  yield* removeAll(path, shown, { ...options, sync })
 }
 
 /** @param check the request that tells whether it is a directory, where all beneath it is to go; undefined: one entry */

@@ -12,9 +12,11 @@ import type { View } from './view.js'
 
 const lengthOf = (len: unknown): number => integerOf(len, 'len', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
 
-function* steps(v: View, path: string, shown: unknown, len: unknown, sync: boolean): Steps<void> {
+type Convention = 'sync' | 'callback' | 'promise'
+
+function* steps(v: View, path: string, shown: unknown, len: unknown, how: Convention): Steps<void> {
   const opening = ask('open', openOf(path, constants.O_RDWR, 0o666), 'open', shown)
-  const fd = sync ? yield* opening : yield* byName(v, 'open', [shown, 'r+'], opening)
+  const fd = how !== 'callback' ? yield* opening : yield* byName(v, 'open', [shown, 'r+'], opening)
   const file = v.x.files.get(fd)
   let failed: unknown
   try {
@@ -27,12 +29,12 @@ function* steps(v: View, path: string, shown: unknown, len: unknown, sync: boole
   const closing = ask('release', { fd, file }, 'close')
   let closed: unknown
   try {
-    if (sync) yield* closing
+    if (how !== 'callback') yield* closing
     else yield* byName(v, 'close', [fd], closing)
   } catch (error) {
     closed = error
   }
-  const error = closed === undefined ? failed : sync ? closed : aggregate(closed, failed)
+  const error = closed === undefined ? failed : how === 'sync' ? closed : aggregate(closed, failed)
   if (error !== undefined) throw error
 }
 
@@ -70,7 +72,7 @@ export const truncate: Method = {
       const open = replaced(v, 'openSync')
       const close = replaced(v, 'closeSync')
       if (open !== undefined || close !== undefined) return byNames(v, path, len)
-      return driveSync(v, steps(v, pathOf(path), shownPath(path), len === undefined ? 0 : len, true))
+      return driveSync(v, steps(v, pathOf(path), shownPath(path), len === undefined ? 0 : len, 'sync'))
     },
   callback: (v) =>
     function truncate(path: unknown, lenArg: unknown, callback: unknown) {
@@ -81,11 +83,11 @@ export const truncate: Method = {
       const given = typeof lenArg === 'function' ? lenArg : callback
       const len = lengthOf(typeof lenArg === 'function' || lenArg === undefined ? 0 : lenArg)
       const cb = callbackOf(given)
-      driveAsync(v, steps(v, pathOf(path), shownPath(path), len, false), ending(cb))
+      driveAsync(v, steps(v, pathOf(path), shownPath(path), len, 'callback'), ending(cb))
       return undefined
     },
   promise: (v) =>
     async function truncate(path: unknown, len: unknown = 0) {
-      await drivePromise(v, steps(v, pathOf(path), shownPath(path), len, false))
+      await drivePromise(v, steps(v, pathOf(path), shownPath(path), len, 'promise'))
     },
 }

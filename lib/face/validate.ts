@@ -52,7 +52,14 @@ const isUrl = (value: unknown): boolean =>
 /** Joined to the working directory, and not normalised. An empty path stays empty: it is ENOENT. */
 const absolute = (path: string): string => {
   if (path === '' || path.charCodeAt(0) === 47) return path
-  const cwd = process.cwd()
+  let cwd: string
+  try {
+    cwd = process.cwd()
+  } catch (error) {
+    // It was removed: nothing is found from there.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    throw error
+  }
   return cwd === '/' ? `/${path}` : `${cwd}/${path}`
 }
 

@@ -1,11 +1,11 @@
 /** watch and fs.promises.watch: FSWatcher over the opcode `watch`. */
-import { EventEmitter } from 'node:events'
 import { runSync } from '../driver/sync.js'
 import type { WatchHandle } from '../op.js'
 import { Failed } from '../verdict.js'
 import { abortError, checkAborted, invalidArgValue } from './codes.js'
 import { fsError } from './errors.js'
 import { encodeName, encodingOf } from './fields.js'
+import { FSWatcher, type Sink } from './fs-watcher.js'
 import type { Method } from './method.js'
 import {
   callbackOf,
@@ -18,8 +18,6 @@ import {
   signalOf,
 } from './validate.js'
 import { contextOf, type View } from './view.js'
-
-type Sink = (error: NodeJS.ErrnoException | null, eventType: string, filename: string | Buffer | null) => void
 
 /** Starts a watcher below. @throws the Error of a failure, with `filename` as Node's has it */
 const start = (
@@ -52,47 +50,18 @@ const start = (
   return out
 }
 
-interface Referable {
-  ref?(): void
-  unref?(): void
-}
-
-export class FSWatcher extends EventEmitter {
-  #handle: WatchHandle | null
-
-  /** @param begin starts the watcher below, and gets where its events go */
-  constructor(begin?: (sink: Sink) => WatchHandle) {
-    super()
-    this.#handle =
-      begin?.((error, eventType, filename) => {
-        if (this.#handle === null) return
-        if (error === null) this.emit('change', eventType, filename)
-        else {
-          this.#handle.close()
-          this.#handle = null
-          this.emit('error', error)
-        }
-      }) ?? null
+/** What Node checks of a recursive watcher, which it makes itself where the system has none: nothing where it has. */
+const checkRecursive = ({ recursive, persistent, signal, encoding }: Record<string, unknown>): boolean => {
+  if (!recursive) return false
+  if (process.platform !== 'linux') return true
+  checkBoolean(recursive, 'options.recursive')
+  if (persistent !== undefined && persistent !== null) checkBoolean(persistent, 'options.persistent')
+  if (signal !== null) signalOf(signal)
+  if (encoding !== undefined && encoding !== null && typeof encoding !== 'string') {
+    // The wrong way round, as Node has it.
+    throw invalidArgValue(String(encoding), 'options.encoding')
   }
-
-  /** Does nothing, as Node's: it is started already. */
-  start(): void {}
-
-  /** Ends it; 'close' follows in a later turn. */
-  close(): void {
-    if (this.#handle === null) return
-    this.#handle.close()
-    this.#handle = null
-    process.nextTick(() => this.emit('close'))
-  }
-  ref(): this {
-    ;(this.#handle as Referable | null)?.ref?.()
-    return this
-  }
-  unref(): this {
-    ;(this.#handle as Referable | null)?.unref?.()
-    return this
-  }
+  return true
 }
 
 /** What Node keeps for a consumer that is slower than the events (`maxQueue` of later versions). */
@@ -104,8 +73,12 @@ const SWAPS_ENCODING = Number.parseInt(process.versions.node, 10) < 24
 async function* watchPromise(v: View, path: unknown, given: unknown = {}) {
   pathOf(path)
   const options = copiedOptions(objectOf(given, 'options'))
-  const { persistent = true, recursive = false, maxQueue = MAX_QUEUE, overflow = 'ignore' } = options
+  const { persistent = true, maxQueue = MAX_QUEUE, overflow = 'ignore' } = options
+  const { recursive: deep } = options
+  if (deep !== undefined) checkBoolean(deep, 'options.recursive')
+  const checked = checkRecursive(options)
   if (
+    !checked &&
     SWAPS_ENCODING &&
     options.encoding &&
     options.encoding !== 'buffer' &&
@@ -113,14 +86,15 @@ async function* watchPromise(v: View, path: unknown, given: unknown = {}) {
   ) {
     throw invalidArgValue(String(options.encoding), 'encoding', 'is invalid encoding')
   }
+  const known = !checked || Buffer.isEncoding((options.encoding as string) || 'utf8') || options.encoding === 'buffer'
   const settings = {
-    persistent: checkBoolean(persistent, 'options.persistent'),
-    recursive: checkBoolean(recursive, 'options.recursive'),
-    encoding: encodingOf(options),
+    persistent: checked ? persistent !== false : checkBoolean(persistent, 'options.persistent'),
+    recursive: checked,
+    encoding: known ? encodingOf(options) : undefined,
   }
   const most = integerOf(maxQueue, 'options.maxQueue', 1, Number.MAX_SAFE_INTEGER)
   if (overflow !== 'ignore' && overflow !== 'error') throw invalidArgValue('options.overflow', overflow)
-  const signal = signalOf(options.signal)
+  const signal = checked && options.signal === null ? undefined : signalOf(options.signal)
   checkAborted(signal)
   const queue: { eventType: string; filename: string | Buffer | null }[] = []
   let failure: unknown
@@ -162,9 +136,8 @@ export const watch: Method = {
     const encoding = encodingOf(options)
     const signal = signalOf(options.signal)
     const persistent = options.persistent === undefined ? true : Boolean(options.persistent)
-    const watcher = new FSWatcher((sink) =>
-      start(v, path, { persistent, recursive: Boolean(options.recursive), encoding }, sink),
-    )
+    const recursive = checkRecursive(options)
+    const watcher = new FSWatcher((sink) => start(v, path, { persistent, recursive, encoding }, sink))
     if (listener) watcher.on('change', callbackOf(listener, 'listener'))
     if (signal?.aborted) process.nextTick(() => watcher.close())
     else if (signal !== undefined) {

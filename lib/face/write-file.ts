@@ -4,7 +4,7 @@ import type { Op } from '../op.js'
 import { openOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { abortError, checkAborted, invalidArgType } from './codes.js'
-import { ask, driveAsync, ending, type Steps } from './compound.js'
+import { ask, driveAsync, ending, Pause, type Steps } from './compound.js'
 import { aggregate, fsError } from './errors.js'
 import { FileHandle } from './file-handle.js'
 import { handleSync, handleWriteFile } from './handle-io.js'
@@ -112,6 +112,7 @@ function* steps(v: View, { given, shown, flags, mode, bytes, signal, flush }: Jo
     let offset = 0
     // Even nothing is written once: a bad descriptor must be told.
     do {
+      if (signal !== undefined) yield new Pause(0)
       if (signal?.aborted) throw abortError(signal)
       const length = bytes.length - offset
       const request = ask('write', { fd, file, buffer: bytes, offset, length, position: null }, 'write')

@@ -364,7 +364,7 @@ const stories: Record<string, (fs: Fs, f: string, dir: string) => unknown> = {
     for (const stream of [ReadStream(f), new ReadStream(f), ReadStream(f, { start: 8 })]) {
       out.push(stream instanceof ReadStream, stream instanceof Readable, (await stream.toArray()).join(''))
     }
-    class Sub extends ReadStream {}
+    class Sub extends (ReadStream as new (...args: unknown[]) => object) {}
     const sub: AnyStream = new Sub(f, { start: 7 })
     out.push(sub instanceof Sub, sub instanceof ReadStream, sub.constructor === Sub, (await sub.toArray()).join(''))
     function Old(this: object, ...args: unknown[]) {

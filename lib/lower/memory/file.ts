@@ -24,6 +24,9 @@ const FALLOC_FL_ZERO_RANGE = 16
 const SEEK_DATA = 3
 const SEEK_HOLE = 4
 
+/** The largest offset of a file. */
+const OFFSET_MAX = 2n ** 63n - 1n
+
 type FileOp = 'read' | 'write' | 'fsync' | 'fallocate' | 'lseek' | 'copy_file_range'
 
 /** How many of `length` bytes at `position` fit: all, some, or a failure. */
@@ -90,6 +93,7 @@ export const fileOps = (v: MemoryVolume): Pick<MemoryOps, FileOp> => {
       if (isDirectory(node)) return EISDIR
       const own = position === null || position < 0
       const at = own ? file.position : Number(position)
+      if (typeof position === 'bigint' && position + BigInt(length) > OFFSET_MAX) return EINVAL
       const last = node.atime
       const count = readFrom(node, buffer, offset, length, at)
       wasRead(node, last)
