@@ -132,7 +132,14 @@ export interface Capabilities {
   readonly noFollow: boolean
   /** Open files are the kernel's own: their numbers are descriptors of this process. Default false. */
   readonly kernelFiles?: boolean
+  /**
+   * How reading moves the access times of the files on device `dev` that are of this type (S_IFMT bits): of this lower's
+   * own devices only. Default: `'always'`.
+   */
+  readonly accessTimes?: (dev: number, type: number) => AccessTimes
 }
+/** Not at all; as Linux's `relatime`: where it is not newer than the last change, or a day old; or at each reading. */
+export type AccessTimes = 'never' | 'relatime' | 'always'
 
 export interface LayerOptions {
   /** No verdict above can skip this layer, and no layer that answers by itself may stand above it. Default false. */

@@ -122,7 +122,7 @@ export const coherence = (c: Cache): ExtensionMap => {
   /** The inode of an open file that this layer did not see opened, or has not told yet. */
   function* inodeOf(fd: number): Asking<Inode | undefined> {
     const open = files.byFd.get(fd)
-    if (open?.inode !== undefined && !files.unidentified.has(open)) return open.inode
+    if (open !== undefined && files.isKnown(open)) return open.inode
     if (cache.isEmpty || !cache.stableInodes) return undefined
     const stats = yield* attempt('getattr', { path: '', fd, follow: true, precise: false })
     return stats instanceof Failed ? undefined : cache.inodeOf(stats)
@@ -193,11 +193,22 @@ export const coherence = (c: Cache): ExtensionMap => {
     }
     hardened(far)
     return {
-      request: (req: Request<O>) => (changes(req.flags) ? AROUND : NEXT),
+      request(req: Request<O>) {
+        if (changes(req.flags)) return AROUND
+        if (files.opening++ === 0) files.openingSince = cache.stamp
+        return NEXT
+      },
       reply(fd: Reply<O>, req: Request<O>) {
-        const r = cache.isEmpty ? undefined : walker.known(req.path, req.dentry, follows(req))
-        files.opened(fd as number, false, r?.inode)
+        files.opening--
+        const name = cache.isEmpty ? undefined : near(req.path, req.dentry, follows(req), 'inode')
+        // The name may have led elsewhere when the request arrived.
+        const isSure = name !== undefined && cache.freshAt(name, files.openingSince)
+        files.opened(fd as number, false, isSure ? name.inode : undefined)
         return fd
+      },
+      error() {
+        files.opening--
+        return NEXT
       },
       around(req: Request<O>, cx: Context): Around<O> {
         if (cache.isEmpty) return open(op, req, undefined)
@@ -268,8 +279,18 @@ export const coherence = (c: Cache): ExtensionMap => {
 
     release: {
       request(req) {
+        if (files.mayHaveMoved(req.fd)) return AROUND
         files.closing(req.fd, req)
         return NEXT
+      },
+      *around(req): Around<'release'> {
+        yield* files.identifyBeforeClose(req.fd)
+        files.closing(req.fd, req)
+        try {
+          return yield* attempt('release', req)
+        } finally {
+          files.released(req)
+        }
       },
       reply(value, req) {
         files.released(req)

@@ -114,8 +114,6 @@ export class Components {
     if (target instanceof Failed) return RAW
     if (Buffer.byteLength(target) !== inode.size && (yield* this.#isProc(inode.dev, at))) return RAW
     if (cache.freshAt(inode, t)) {
-      // Following a link may have moved its access time.
-      cache.forgetAttrs(inode)
       inode.target = target
       inode.targetUntil = sent + cache.limits.ttlMs
       cache.reweigh(inode)

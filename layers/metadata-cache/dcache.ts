@@ -1,6 +1,6 @@
 /** The tables, what may be kept in them, and their bounds. */
-import type { Stats } from '../../lib/layer.js'
-import { keepStats, S_IFDIR } from '../../lib/layer.js'
+import type { Capabilities, StatFields, Stats } from '../../lib/layer.js'
+import { keepStats, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
 import { Clock } from './clock.js'
 import {
   ATTRS_BYTES,
@@ -20,6 +20,9 @@ import { Inodes } from './inodes.js'
 import { Memo } from './memo.js'
 import { Ring } from './ring.js'
 
+/** Linux's relatime moves access times that are so old; a second less, since it counts in whole ones. */
+const RELATIME_MS = 86_400_000 - 1000
+
 export class DCache {
   readonly clock = new Clock()
   /** Counts the beginnings and ends of changes. */
@@ -36,6 +39,13 @@ export class DCache {
   stableInodes = true
   /** Files open for writing whose inode is not known: as long as there are any, no attributes may be kept. */
   unidentified = 0
+  /** Readings of inodes that are not known. */
+  readonly reading: Tracked = { changed: 1, busy: 0 }
+  /** There would be more to keep, or to answer with, if it were known which. */
+  awaitsReaders = false
+  /** How many inodes have attributes that a reading may move. */
+  movable = 0
+  accessTimes: Capabilities['accessTimes'] = undefined
 
   /** The directory of the root's name. */
   readonly noDir = new Inode(0, 0, 0)
@@ -108,10 +118,60 @@ export class DCache {
   keepAttrs(inode: Inode, stats: Stats, t: number, at: number, precise: boolean): void {
     if (!inode.held || inode.hidden > 0 || this.unidentified > 0 || !this.fresh(inode, t)) return
     if (stats.nlink > 1 && typeOf(stats.mode) !== S_IFDIR && !this.fresh(this.links, t)) return
+    const rest = this.#unmoved(stats)
+    if (rest === 0 && !this.#isUnread(inode, t)) return
     if (inode.attrs === undefined) this.#weigh(inode, ATTRS_BYTES)
+    else this.#dropAttrs(inode)
     inode.attrs = keepStats(stats)
+    inode.attrsAt = this.stamp
     inode.precise = precise
-    inode.attrsUntil = at + this.limits.ttlMs
+    inode.moves = rest === 0
+    if (inode.moves) this.movable++
+    inode.attrsUntil = at + (inode.moves ? this.limits.ttlMs : Math.min(this.limits.ttlMs, rest))
+  }
+  /** For how long no reading can move this access time, in milliseconds. */
+  #unmoved({ dev, mode, atimeMs, mtimeMs, ctimeMs }: Stats): number {
+    const rule = this.accessTimes?.(dev, typeOf(mode)) ?? 'always'
+    if (rule === 'never') return Number.POSITIVE_INFINITY
+    if (rule === 'always' || atimeMs <= mtimeMs || atimeMs <= ctimeMs) return 0
+    return Math.max(0, atimeMs + RELATIME_MS - Date.now())
+  }
+  /** Whether nobody reads `inode`, nor has since stamp `t`. Every path that leads through a link reads it, unseen. */
+  #isUnread(inode: Inode, t: number): boolean {
+    const { reading } = this
+    if (reading.busy > 0) this.awaitsReaders = true
+    if (inode.readers > 0 || inode.readAt > t || typeOf(inode.mode) === S_IFLNK) return false
+    return reading.busy === 0 && reading.changed <= t
+  }
+  /** The attributes that are kept of `inode`, if they still hold. */
+  attrsOf(inode: Inode): StatFields | undefined {
+    const { attrs } = inode
+    if (attrs === undefined || this.clock.at >= inode.attrsUntil) return undefined
+    if (!inode.moves || this.#isUnread(inode, inode.attrsAt)) return attrs
+    return undefined
+  }
+
+  /** A reading of `inode` begins; undefined: of which, is not known. */
+  beginRead(inode: Inode | undefined): void {
+    if (inode === undefined) this.reading.busy++
+    else {
+      inode.readers++
+      this.#wasRead(inode)
+    }
+  }
+  endRead(inode: Inode | undefined): void {
+    if (inode === undefined) {
+      this.reading.busy--
+      this.reading.changed = ++this.stamp
+    } else {
+      inode.readers--
+      this.#wasRead(inode)
+      this.settled(inode)
+    }
+  }
+  #wasRead(inode: Inode): void {
+    inode.readAt = ++this.stamp
+    if (inode.moves) this.forgetAttrs(inode)
   }
 
   /** The dentry for `name` in `dir`; an unknown one where there was none. */
@@ -168,7 +228,7 @@ export class DCache {
 
   /** Forgets an inode that nothing leads to any more: no name, no open file, no change under way. */
   settled(inode: Inode): void {
-    if (!inode.held || inode.names > 0 || inode.hidden > 0 || inode.busy > 0) return
+    if (!inode.held || inode.names > 0 || this.#isInUse(inode)) return
     this.forgetBelow(inode)
     this.forgetInode(inode)
     inode.held = false
@@ -178,11 +238,19 @@ export class DCache {
     this.#evicted = Math.max(this.#evicted, inode.changed)
   }
 
+  #isInUse(inode: Inode): boolean {
+    return inode.hidden > 0 || inode.readers > 0 || inode.busy > 0
+  }
+
   forgetAttrs(inode: Inode): void {
-    inode.access = undefined
     if (inode.attrs === undefined) return
-    inode.attrs = undefined
+    this.#dropAttrs(inode)
     this.#weigh(inode, -ATTRS_BYTES)
+  }
+  #dropAttrs(inode: Inode): void {
+    inode.attrs = undefined
+    if (inode.moves) this.movable--
+    inode.moves = false
   }
   forgetXattrs(inode: Inode): void {
     inode.xattrs = undefined
@@ -196,7 +264,7 @@ export class DCache {
   }
   /** Everything known of it but its children. */
   forgetInode(inode: Inode): void {
-    inode.attrs = undefined
+    this.#dropAttrs(inode)
     inode.access = undefined
     inode.target = undefined
     inode.xattrs = undefined
@@ -282,7 +350,7 @@ export class DCache {
       inode.names = 0
       inode.held = false
       this.forgetInode(inode)
-      if (inode.hidden > 0 || inode.busy > 0) open.push(inode)
+      if (this.#isInUse(inode)) open.push(inode)
     }
     this.#ring.clear()
     this.memo.clear()

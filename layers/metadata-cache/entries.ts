@@ -18,8 +18,12 @@ export interface Tracked {
 /** One file, whatever its names. Each kept fact ends at its own time, in the cache's clock. */
 export class Inode implements Tracked {
   busy = 0
-  /** Open files of it: their reads and writes are not seen, so its attributes are not kept. */
+  /** Open files of it that may write: that is not seen, so its attributes are not kept. */
   hidden = 0
+  /** Open files of it that only read, and listings under way: what they may move is not kept. */
+  readers = 0
+  /** When a reading last began or ended. */
+  readAt = 0
   /** In the tables; what is not may be known there as another object. */
   held = false
   /** Names that lead here. */
@@ -29,6 +33,10 @@ export class Inode implements Tracked {
   attrsUntil = 0
   /** `attrs` carry nanoseconds. */
   precise = false
+  /** A reading may move the access time in `attrs`. */
+  moves = false
+  /** The stamp at which they were kept. */
+  attrsAt = 0
 
   target: string | undefined = undefined
   targetUntil = 0

@@ -1,4 +1,4 @@
-/** Open files by inode. While a file is open its reads and writes are not watched, and its attributes are not kept. */
+/** Open files by inode. Their reads and writes are not watched: what those may change is not kept meanwhile. */
 import { attempt, Failed } from '../../lib/layer.js'
 import type { Asking } from './asking.js'
 import type { DCache } from './dcache.js'
@@ -17,6 +17,11 @@ export class Files {
   readonly byFd = new Map<number, Open>()
   /** Open for writing, and nobody has asked yet which inode it is. */
   readonly unidentified = new Set<Open>()
+  /** The same of those that only read. */
+  readonly anonymous = new Set<Open>()
+  /** Opens under way that only read; the stamp at which the first of them set out. */
+  opening = 0
+  openingSince = 0
   readonly #closing = new WeakMap<object, Open>()
 
   constructor(readonly cache: DCache) {}
@@ -32,25 +37,39 @@ export class Files {
       if (writes) {
         this.cache.all.busy++
         this.cache.clear()
-      }
+      } else this.#unknown(open)
     } else if (inode !== undefined) this.#hide(open, inode)
-    else if (writes) this.#unknown(open)
+    else this.#unknown(open)
     return open
   }
   #hide(open: Open, inode: Inode): void {
     open.inode = inode
+    if (!open.writes) {
+      this.cache.beginRead(inode)
+      return
+    }
     inode.hidden++
     inode.changed = ++this.cache.stamp
     this.cache.forgetAttrs(inode)
     this.cache.forgetXattrs(inode)
   }
   #unknown(open: Open): void {
+    if (!open.writes) {
+      this.anonymous.add(open)
+      this.cache.beginRead(undefined)
+      return
+    }
     this.unidentified.add(open)
     this.cache.unidentified = this.unidentified.size
   }
+  /** Its inode is known from now on: nobody else's is read or written by it, nor has been. */
   #known(open: Open): void {
+    if (this.anonymous.delete(open)) this.cache.reading.busy--
     this.unidentified.delete(open)
     this.cache.unidentified = this.unidentified.size
+  }
+  isKnown(open: Open): boolean {
+    return open.inode !== undefined && !this.unidentified.has(open) && !this.anonymous.has(open)
   }
 
   identify(open: Open, inode: Inode): void {
@@ -59,9 +78,13 @@ export class Files {
     if (open.inode === inode) return
     const before = open.inode
     this.#hide(open, inode)
-    if (before !== undefined) this.#show(before)
+    if (before !== undefined) this.#show(open, before)
   }
-  #show(inode: Inode): void {
+  #show({ writes }: Open, inode: Inode): void {
+    if (!writes) {
+      this.cache.endRead(inode)
+      return
+    }
     inode.hidden--
     inode.changed = ++this.cache.stamp
     this.cache.forgetAttrs(inode)
@@ -71,8 +94,8 @@ export class Files {
 
   /** A name that was taken for `inode` is another's: so may be what was opened by it. */
   doubt(inode: Inode): void {
-    if (inode.hidden === 0) return
-    for (const open of this.byFd.values()) if (open.inode === inode && open.writes) this.#unknown(open)
+    if (inode.hidden === 0 && inode.readers === 0) return
+    for (const open of this.byFd.values()) if (open.inode === inode && this.isKnown(open)) this.#unknown(open)
   }
 
   /** The request to close it goes down: its number may be another file's before the reply. */
@@ -87,18 +110,37 @@ export class Files {
     this.byFd.delete(fd)
     this.#closing.set(req, open)
   }
-  /** Asks of every file that is open for writing and not yet known which inode it is. */
+  get isSettled(): boolean {
+    return this.unidentified.size === 0 && !(this.cache.awaitsReaders && this.cache.stableInodes)
+  }
+  /** Asks of every open file that is not yet known, and matters, which inode it is. */
   *settle(): Asking<void> {
-    for (const open of [...this.unidentified]) {
-      const { cache } = this
-      if (open.closed || this.byFd.get(open.fd) !== open) continue
-      const stats = yield* attempt('getattr', { path: '', fd: open.fd, follow: true, precise: false })
-      if (stats instanceof Failed || open.closed || this.byFd.get(open.fd) !== open) continue
-      const inode = cache.inodeOf(stats)
-      // A file without a usable number is none of those that the cache knows.
-      if (inode === undefined) this.#known(open)
-      else this.identify(open, inode)
-    }
+    for (const open of [...this.unidentified]) yield* this.#ask(open)
+    if (!this.cache.awaitsReaders) return
+    this.cache.awaitsReaders = false
+    for (const open of [...this.anonymous]) yield* this.#ask(open)
+  }
+  *#ask(open: Open): Asking<void> {
+    if (open.closed || this.byFd.get(open.fd) !== open) return
+    const stats = yield* attempt('getattr', { path: '', fd: open.fd, follow: true, precise: false })
+    if (stats instanceof Failed || open.closed || this.byFd.get(open.fd) !== open) return
+    const inode = this.cache.inodeOf(stats)
+    // A file without a usable number is none of those that the cache knows.
+    if (inode === undefined) this.#known(open)
+    else this.identify(open, inode)
+  }
+
+  /** Whether attributes are kept that may be those of a file which was read, and is to be closed without being known. */
+  mayHaveMoved(fd: number): boolean {
+    const { cache } = this
+    if (cache.movable === 0 || !cache.stableInodes || this.anonymous.size === 0) return false
+    const open = this.byFd.get(fd)
+    return open !== undefined && this.anonymous.has(open)
+  }
+  /** Asks which inode it is while that can be asked. */
+  *identifyBeforeClose(fd: number): Asking<void> {
+    const open = this.byFd.get(fd)
+    if (open !== undefined) yield* this.#ask(open)
   }
 
   /** The reply to the request to close it. */
@@ -110,8 +152,8 @@ export class Files {
     if (open.closed) return
     open.closed = true
     if (this.byFd.get(open.fd) === open) this.byFd.delete(open.fd)
-    if (!this.cache.stableInodes) {
-      if (open.writes) this.cache.all.busy--
+    if (!this.cache.stableInodes && open.writes) {
+      this.cache.all.busy--
       this.cache.clear()
     }
     if (this.unidentified.has(open)) {
@@ -119,6 +161,7 @@ export class Files {
       this.cache.all.changed = ++this.cache.stamp
       this.#known(open)
     }
-    if (open.inode !== undefined) this.#show(open.inode)
+    if (this.anonymous.delete(open)) this.cache.endRead(undefined)
+    if (open.inode !== undefined) this.#show(open, open.inode)
   }
 }

@@ -45,6 +45,8 @@ interface Reader<O extends AboutOp> {
   /** @param at when the request set out */
   keep?(inode: Inode, reply: Reply<O>, at: number, req: Request<O>): void
   keepFailed?(inode: Inode, failed: Failed, at: number, req: Request<O>): void
+  /** It may move the access time. */
+  readonly reads?: true
 }
 
 const onInode = <O extends AboutOp>(
@@ -54,10 +56,24 @@ const onInode = <O extends AboutOp>(
   reader: Reader<O>,
 ): Extension<O> => {
   const { cache, walker, files } = c
+  /** Sends it down; `inode` is what it is about, and `r` how the path led there, if that is known. */
+  function* send(req: Request<O>, inode: Inode | undefined, r: Resolved | undefined): Around<O> {
+    if (reader.reads !== true) return yield* attempt(op, req)
+    const read = inode?.held === true && cache.stableInodes ? inode : undefined
+    const t = cache.stamp
+    cache.beginRead(read)
+    try {
+      return yield* attempt(op, req)
+    } finally {
+      // Names moved meanwhile: perhaps another one was read.
+      if (read !== undefined && r !== undefined && !cache.freshAt(r.name, t)) cache.reading.changed = ++cache.stamp
+      cache.endRead(read)
+    }
+  }
   function* ask(req: Request<O>, inode: Inode, r: Resolved | undefined): Around<O> {
     const t = cache.stamp
     const at = cache.clock.read()
-    const out = yield* attempt(op, req)
+    const out = yield* send(req, inode, r)
     const still = r === undefined || (cache.freshAt(r.name, t) && cache.holds(r.name))
     if (!still || !inode.held || !cache.fresh(inode, t)) return out
     if (out instanceof Failed) reader.keepFailed?.(inode, out, at, req)
@@ -67,7 +83,7 @@ const onInode = <O extends AboutOp>(
   hardened(ask)
   return {
     request(req: Request<O> & About, cx: Context): Verdict<O> {
-      if (c.isForeign(cx)) return NEXT
+      if (c.isForeign(cx)) return reader.reads === true ? AROUND : NEXT
       let inode: Inode | undefined
       let r: Resolved | undefined
       if (req.fd !== undefined) {
@@ -89,16 +105,20 @@ const onInode = <O extends AboutOp>(
       c.hits++
       return known
     },
-    *around(req: Request<O> & About): Around<O> {
+    *around(req: Request<O> & About, cx: Context): Around<O> {
+      if (c.isForeign(cx)) {
+        const there = walker.known(req.path, req.dentry, follows(req))
+        return yield* send(req, there?.inode, there)
+      }
       c.misses++
       if (req.fd !== undefined) {
         const inode = files.byFd.get(req.fd)?.inode
         return yield* inode === undefined ? attempt(op, req) : ask(req, inode, undefined)
       }
       const r = yield* walker.walk(req.path, follows(req), 'inode', false, req.dentry !== undefined)
-      if (r === RAW) return yield* attempt(op, req)
+      if (r === RAW) return yield* send(req, undefined, undefined)
       if (!r.exists) return r.failed ?? NOENT
-      if (r.inode === undefined) return yield* attempt(op, req)
+      if (r.inode === undefined) return yield* send(req, undefined, undefined)
       const known = reader.kept(r.inode, r, req)
       if (known !== undefined) return known instanceof Failed ? known : known.value
       return yield* ask(req, r.inode, r)
@@ -123,15 +143,15 @@ const getattr = <O extends 'lookup' | 'getattr'>(
         return r.failed ?? NOENT
       }
       const { inode } = r
-      if (inode?.attrs === undefined || c.time >= inode.attrsUntil) return AROUND
-      if (precisely(req) && !inode.precise) return AROUND
+      const attrs = inode && cache.attrsOf(inode)
+      if (attrs === undefined || (precisely(req) && inode?.precise !== true)) return AROUND
       c.hits++
-      return new Replied<O>(makeStats(inode.attrs) as Reply<O>)
+      return new Replied<O>(makeStats(attrs) as Reply<O>)
     },
     reply(value, req: Request<O> & About) {
       // Which inode it is comes for nothing.
       const open = req.fd === undefined || !cache.stableInodes ? undefined : files.byFd.get(req.fd)
-      if (open !== undefined && (open.inode === undefined || files.unidentified.has(open))) {
+      if (open !== undefined && !files.isKnown(open)) {
         const inode = cache.inodeOf(value as Stats)
         if (inode !== undefined) files.identify(open, inode)
       }
@@ -143,10 +163,8 @@ const getattr = <O extends 'lookup' | 'getattr'>(
       const r = yield* walker.walk(req.path, follows(req), 'inode', precise, req.dentry !== undefined)
       if (r === RAW) return yield* attempt(op, req)
       if (!r.exists) return r.failed ?? NOENT
-      const kept = r.inode
-      if (kept?.attrs !== undefined && c.time < kept.attrsUntil && (!precise || kept.precise)) {
-        return makeStats(kept.attrs) as Reply<O>
-      }
+      const attrs = r.inode && cache.attrsOf(r.inode)
+      if (attrs !== undefined && (!precise || r.inode?.precise === true)) return makeStats(attrs) as Reply<O>
       const t = cache.stamp
       const at = cache.clock.read()
       const out = yield* attempt(op, req)
@@ -201,7 +219,6 @@ export const reads = (c: Cache): ExtensionMap => ({
       return new Replied<'readlink'>(inode.target)
     },
     keep(inode, target, at) {
-      c.cache.forgetAttrs(inode)
       inode.target = target
       inode.targetUntil = at + c.cache.limits.ttlMs
       c.cache.reweigh(inode)
@@ -228,6 +245,7 @@ export const reads = (c: Cache): ExtensionMap => ({
   }),
 
   readdir: onInode(c, 'readdir', () => true, {
+    reads: true,
     kept(inode) {
       if (inode.listing === undefined || c.time >= inode.listingUntil) return undefined
       const entries: Entry[] = []
@@ -235,8 +253,6 @@ export const reads = (c: Cache): ExtensionMap => ({
       return new Replied<'readdir'>(entries)
     },
     keep(inode, entries, at) {
-      // Listing it may have moved its access time.
-      c.cache.forgetAttrs(inode)
       inode.listing = new Map(entries.map(({ name, type }) => [name, type]))
       inode.listingUntil = at + c.cache.limits.ttlMs
       c.cache.reweigh(inode)

@@ -23,6 +23,7 @@ export class Cache {
 
   attach(site: Site): void {
     this.cache.stableInodes = site.capabilities.stableInodes
+    this.cache.accessTimes = site.capabilities.accessTimes
     this.walker.components.noFollow = site.capabilities.noFollow
   }
 

@@ -77,7 +77,7 @@ export class Walker {
     if (path === '' || path.length > MAX_CHARS) return RAW
     const t0 = cache.stamp
     if (cache.space.busy > 0 || cache.all.busy > 0) return RAW
-    if (this.files.unidentified.size > 0) yield* this.files.settle()
+    if (!this.files.isSettled) yield* this.files.settle()
     const now = cache.clock.read()
     const cut = cutOf(path)
     const directory = cut === -1 ? undefined : this.#directory(path, cut)

@@ -2,6 +2,7 @@
 import type { Lower, LowerOp } from '../lower.js'
 import { encodePath } from '../path-bytes.js'
 import { Failed } from '../verdict.js'
+import { hostAccessTimes } from './host/access-times.js'
 import { exactReaddir, exactReadlink } from './host/names.js'
 import { nativeOps } from './host/native-ops.js'
 import { resolveOp } from './host/resolve.js'
@@ -24,6 +25,7 @@ const capabilities = {
     return isStrict()
   },
   kernelFiles: true,
+  accessTimes: hostAccessTimes,
 }
 
 /** node:fs's own functions serve where no hook looks, as they were when plyfs was loaded. */

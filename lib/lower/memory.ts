@@ -12,7 +12,7 @@ import { OPS, type Op, type Reply, type Request } from '../op.js'
 import type { Failed } from '../verdict.js'
 import { attributeOps } from './memory/attributes.js'
 import { fileOps } from './memory/file.js'
-import type { Core } from './memory/node.js'
+import { type Core, S_IFDIR, S_IFLNK } from './memory/node.js'
 import { openOps } from './memory/open.js'
 import { renameOp } from './memory/rename.js'
 import type { MemoryOptions } from './memory/space.js'
@@ -55,7 +55,15 @@ export const memoryLower = (volume: MemfsVolume = new Volume(), options: MemoryO
     name: 'memory',
     ops: ops as Lower['ops'],
     native: undefined,
-    capabilities: { stableInodes: true, xattr: true, renameFlags: true, noFollow: true },
+    capabilities: {
+      stableInodes: true,
+      xattr: true,
+      renameFlags: true,
+      noFollow: true,
+      // As memory/times.ts moves them, and directories' and links' not at all.
+      accessTimes: (dev, type) =>
+        dev !== v.dev ? 'always' : type === S_IFDIR || type === S_IFLNK ? 'never' : 'relatime',
+    },
   }
 }
 

@@ -25,6 +25,13 @@ export const unionLower = (lowers: readonly Lower[], writable: number): Lower =>
       xattr: lowers.some(({ capabilities }) => capabilities.xattr),
       renameFlags: lowers[writable]?.capabilities.renameFlags ?? false,
       noFollow: false,
+      accessTimes: (dev, type) => {
+        for (const { capabilities } of lowers) {
+          const rule = capabilities.accessTimes?.(dev, type) ?? 'always'
+          if (rule !== 'always') return rule
+        }
+        return 'always'
+      },
     },
   }
 }

@@ -6,6 +6,7 @@ import type { Lower, LowerOp } from '../../lower.js'
 import type { Path } from '../../op.js'
 import { decodePath } from '../../path-bytes.js'
 import { Failed } from '../../verdict.js'
+import { hostAccessTimes } from '../host/access-times.js'
 import { hostLower } from '../host.js'
 import { type Beneath, beneath, type Resolver } from '../safe-path/index.js'
 import { ownFiles } from './files.js'
@@ -125,6 +126,7 @@ const lowerBeneath = ({ ops, pick, calls }: Beneath, targets: Targets): Lower =>
       renameFlags: calls.native,
       noFollow: calls.pins,
       kernelFiles: true,
+      accessTimes: hostAccessTimes,
     },
   }
 }
