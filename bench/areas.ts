@@ -1,5 +1,6 @@
 /** Every file of scenarios, by name. */
 import type { Area } from './fixture.js'
+import { bound } from './scenarios/bound.js'
 import { createDelete } from './scenarios/create-delete.js'
 import { direct } from './scenarios/direct.js'
 import { gitStatus } from './scenarios/git.js'
@@ -18,6 +19,7 @@ export const areas = {
   git: gitStatus,
   walk,
   modules,
+  bound,
   'create-delete': createDelete,
   sandbox: sandboxed,
 } satisfies Record<string, Area>

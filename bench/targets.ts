@@ -36,6 +36,14 @@ const HOOKED = 'plyfs, all hooked'
 /** What "1.00 of the lower" may read on a machine that does other things too. */
 const NOISE = 1.03
 
+const within = (fact: string): Target => ({
+  kind: 'atMost',
+  work: 'bound/memory',
+  fact,
+  bound: 1,
+  what: `1,000,000 look-ups: ${fact}`,
+})
+
 export const targets: readonly Target[] = [
   {
     kind: 'atMost',
@@ -118,6 +126,8 @@ export const targets: readonly Target[] = [
     bound: 99,
     what: 'negative look-ups removed on the second run',
   },
+  ...['entries at most, of their bound', 'bytes at most, as estimated, of their bound'].map(within),
+  within('heap at the end, measured, of the bound in bytes'),
   ratio('create-delete/host', 'plyfs, caches', 1.1, 'create and delete, sync'),
   ratio('create-delete/host-promises', 'plyfs, caches', 1.1, 'create and delete, promises'),
   ratio('sandbox/stat', 'plyfs, sandbox', 1.6, 'sandboxed stat, parent seen lately'),

@@ -12,6 +12,7 @@ import {
   Name,
   NEGATIVE,
   POSITIVE,
+  type Resolved,
   type Tracked,
   typeOf,
   UNKNOWN,
@@ -191,6 +192,12 @@ export class DCache {
     const found = this.child(dir, name)
     if (found.state === NEGATIVE && found.busy === 0 && this.clock.at >= found.until) this.setUnknown(found)
     return found
+  }
+
+  /** Keeps where a path leads, as it was spelt. */
+  remember(path: string, r: Resolved): void {
+    this.memo.set(path, r)
+    this.#shrink()
   }
 
   setNegative(name: Name, until: number): void {

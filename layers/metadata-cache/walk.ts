@@ -221,7 +221,7 @@ export class Walker {
     r.gen = cache.space.changed
     r.version = name.changed
     r.until = until
-    if (path !== undefined) cache.memo.set(path, r)
+    if (path !== undefined) cache.remember(path, r)
     return r
   }
 }
