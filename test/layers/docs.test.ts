@@ -1,10 +1,9 @@
 // The examples of docs/layers/ run, and say what their comments say.
-import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { format } from 'node:util'
 import test from 'ava'
 
 const pages = new URL('../../docs/layers/', import.meta.url)
-const root = new URL('../../', import.meta.url)
 const expected: Readonly<Record<string, string>> = {
   'concurrency-limit.md': 'peak: 8',
   'faults.md': 'ENOSPC',
@@ -15,12 +14,24 @@ const expected: Readonly<Record<string, string>> = {
   'subdir.md': 'index.html',
   'trace.md': 'create /file ok',
 }
+const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => (log: object) => Promise<void>
+/** A module's text as the body of a function: all examples share one process. */
+const bodyOf = (module: string): string =>
+  module.replaceAll(
+    /^import (\{.*?\}) from ('.*?')$/gm,
+    (_line, names, from) => `const ${names.replaceAll(' as ', ': ')} = await import(${from})`,
+  )
+
 for (const page of readdirSync(pages)) {
-  test(page, (t) => {
+  test.serial(page, async (t) => {
     const example = /```js\n(.*?)```/s.exec(readFileSync(new URL(page, pages), 'utf8'))?.[1]
     if (example === undefined) throw new Error('no example')
-    const args = ['--conditions=plyfs-source', '--import=tsx', '--input-type=module', '--eval', example]
-    const output = execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' })
+    const lines: string[] = []
+    const log = (...values: unknown[]): void => {
+      lines.push(format(...values))
+    }
+    await new AsyncFunction('console', bodyOf(example))({ log })
+    const output = lines.join('\n')
     t.true(output.includes(expected[page] ?? 'no expectation for this page'), output)
   })
 }
