@@ -71,7 +71,7 @@ module.exports = {
           '^lib/codec/',
           npm('lru-cache', 'picomatch', 'io-ts', 'fp-ts'),
           // Of Node, only what computes and touches nothing.
-          '^(node:)?(path|path/posix|util|buffer)$',
+          '^(node:)?(path|path/posix|util|buffer|crypto)$',
         ],
       },
     },

@@ -1,5 +1,6 @@
 /** plyfs/layers: each function makes a layer. */
 export { type ConcurrencyLimit, type ConcurrencyLimitOptions, concurrencyLimit } from './concurrency-limit.js'
+export { type Encrypt, type EncryptOptions, encrypt } from './encrypt/index.js'
 export { type Fault, type FaultPlan, type FaultRule, type Faults, faults } from './faults/index.js'
 export { type MetadataCache, type MetadataCacheOptions, metadataCache } from './metadata-cache/index.js'
 export { type MountPoints, mountPoints } from './mount-points.js'

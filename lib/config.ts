@@ -27,6 +27,7 @@ const layerMakers = {
   retry: layers.retry,
   concurrencyLimit: layers.concurrencyLimit,
   mountPoints: layers.mountPoints,
+  encrypt: layers.encrypt,
 } as const satisfies Record<string, (options: never) => Layer>
 
 /** Each lower that a stack file may name. `base` is the folder that relative paths start from. */

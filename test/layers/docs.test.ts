@@ -6,6 +6,7 @@ import test from 'ava'
 const pages = new URL('../../docs/layers/', import.meta.url)
 const expected: Readonly<Record<string, string>> = {
   'concurrency-limit.md': 'peak: 8',
+  'encrypt.md': 'contents 8',
   'faults.md': 'ENOSPC',
   'mount-points.md': 'EXDEV',
   'overlay.md': 'debug=2',
