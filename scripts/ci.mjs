@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 const steps = [
   { run: 'npm ci && npm test', ava: true }, // the README's own command
   { run: 'npm run build' },
-  { run: 'npm run test:dist', ava: true },
+  { run: 'PLYFS_HOSTILE=all npm run test:dist', ava: true }, // and every attack in every form
   { run: 'npm run publint' },
   { run: 'npm run attw' },
   { run: 'npm run bench -- --smoke' },
