@@ -22,5 +22,6 @@ export {
 } from './sandbox/index.js'
 export { type StackDepth, type StackDepthOptions, stackDepth } from './stack-depth.js'
 export { type Subdir, subdir } from './subdir.js'
+export { type Timeout, type TimeoutOptions, timeout } from './timeout.js'
 export { type Trace, type TraceChannel, type TraceEvent, type TraceSink, trace } from './trace.js'
 export { type XattrElision, type XattrElisionOptions, xattrElision } from './xattr-elision/index.js'

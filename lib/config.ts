@@ -28,6 +28,7 @@ const layerMakers = {
   concurrencyLimit: layers.concurrencyLimit,
   mountPoints: layers.mountPoints,
   encrypt: layers.encrypt,
+  timeout: layers.timeout,
 } as const satisfies Record<string, (options: never) => Layer>
 
 /** Each lower that a stack file may name. `base` is the folder that relative paths start from. */

@@ -15,6 +15,8 @@ export class Call<O extends Op> {
     readonly share?: object | undefined,
     /** Performed on this filesystem, from its top, and not below the layer. */
     readonly on?: OtherFs | undefined,
+    /** Callers that do not wait get its answer in this one's place, if that takes longer. */
+    readonly deadline?: Deadline | undefined,
   ) {}
   *[Symbol.iterator](): Generator<Call<Op>, Reply<O>, Reply<Op> | Failed> {
     const out = yield this as unknown as Call<Op>
@@ -51,6 +53,29 @@ export function* attemptOn<O extends Op>(
   return (yield new Call(op, request, undefined, on) as unknown as Call<Op>) as Reply<O> | Failed
 }
 hardened(attemptOn)
+
+/** How long a request may take, for callers that do not wait; a caller that waits cannot be woken, and takes no notice. */
+export interface Deadline {
+  /** Milliseconds. */
+  readonly ms: number
+  /** What is said once they have passed. */
+  readonly failed: Failed
+  /** The request to send: it may still be performed when its caller has long been told that it failed. */
+  detached<O extends Op>(op: O, req: Request<O>): Request<O>
+  /** The answer came in time. */
+  met<O extends Op>(op: O, req: Request<O>, sent: Request<O>, out: Reply<O> | Failed): void
+  /** It came too late: what is to be done below for nothing to be left behind. */
+  missed<O extends Op>(op: O, out: Reply<O> | Failed): Call<Op> | undefined
+}
+/** As `attempt`, with a deadline. */
+export function* attemptWithin<O extends Op>(
+  deadline: Deadline,
+  op: O,
+  request: Request<O>,
+): Generator<Call<Op>, Reply<O> | Failed, Reply<Op> | Failed> {
+  return (yield new Call(op, request, undefined, undefined, deadline) as unknown as Call<Op>) as Reply<O> | Failed
+}
+hardened(attemptWithin)
 
 /**
  * A filesystem beside the stack: a layer asks it by `callOn`, and the driver performs that as its caller waits. Its

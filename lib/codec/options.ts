@@ -69,6 +69,13 @@ const numeric = (name: string, accepts: (n: number) => boolean): t.Type<number, 
 
 /** Milliseconds; `Infinity` is for ever. */
 export const milliseconds = numeric('a number of milliseconds, 0 or more', (n) => n >= 0)
+/** What setTimeout takes; it would take more for 1. */
+export const timerMilliseconds = numeric(
+  'a whole number of milliseconds, from 1 to 2147483647',
+  (n) => Number.isInteger(n) && n >= 1 && n <= 0x7fff_ffff,
+)
+/** A share of all. */
+export const probability = numeric('a number from 0 to 1', (n) => n >= 0 && n <= 1)
 /** How many, at least one. */
 export const positiveInteger = numeric('a whole number, 1 or more', (n) => Number.isSafeInteger(n) && n >= 1)
 /** How many, or none. */

@@ -1,7 +1,7 @@
 /** Runs plans for callers that are called back. `done` may be called before `runAsync` returns: faces defer it. */
 import type { Context } from '../context.js'
 import { type Exchange, notAVerdict, type Plan, type Step } from '../exchange.js'
-import type { Call } from '../extension.js'
+import type { Call, Deadline } from '../extension.js'
 import type { Done } from '../lower.js'
 import type { Op, Reply, Request, Stats } from '../op.js'
 import { append } from '../primordials.js'
@@ -198,6 +198,10 @@ const PENDING: unique symbol = Symbol('pending')
 /** One request of an around: by itself, or as one of those that share a flight. */
 const perform = (x: Exchange, call: Call<Op>, cx: Context, layer: number, done: Done<Op>): void => {
   const { op, request, share, on } = call
+  if (call.deadline !== undefined) {
+    performWithin(x, call, call.deadline, cx, layer, done)
+    return
+  }
   if (on !== undefined) {
     on.async(op, request, done, cx)
     return
@@ -222,6 +226,37 @@ const perform = (x: Exchange, call: Call<Op>, cx: Context, layer: number, done: 
       other(bug, op === 'lookup' || op === 'getattr' ? copied(out as Stats | Failed) : out)
     }
   }).start()
+}
+/** The first of two answers: the one from below, or the deadline's. */
+const performWithin = (
+  x: Exchange,
+  { op, request }: Call<Op>,
+  deadline: Deadline,
+  cx: Context,
+  layer: number,
+  done: Done<Op>,
+): void => {
+  let isOver = false
+  const sent = deadline.detached(op, request)
+  const timer = setTimeout(() => {
+    isOver = true
+    done(null, deadline.failed)
+  }, deadline.ms)
+  new Run(x, op, sent, cx, layer, (bug, out) => {
+    if (!isOver) {
+      clearTimeout(timer)
+      if (bug === null) deadline.met(op, request, sent, out)
+      done(bug, out)
+      return
+    }
+    // Nobody is left to be told of a bug: it surfaces as itself.
+    if (bug !== null) throw bug
+    const rest = deadline.missed(op, out)
+    if (rest !== undefined) new Run(x, rest.op, rest.request, cx, layer, dropped).start()
+  }).start()
+}
+const dropped = (bug: unknown): void => {
+  if (bug !== null) throw bug
 }
 const copied = (out: Stats | Failed): Stats | Failed =>
   out instanceof Failed || out === undefined ? out : makeStats(out)

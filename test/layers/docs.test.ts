@@ -13,6 +13,7 @@ const expected: Readonly<Record<string, string>> = {
   'read-only.md': 'EROFS',
   'retry.md': 'retried: 1',
   'subdir.md': 'index.html',
+  'timeout.md': 'ETIMEDOUT',
   'trace.md': 'create /file ok',
 }
 const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => (log: object) => Promise<void>
