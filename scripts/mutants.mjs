@@ -13,6 +13,7 @@ const wanted = process.argv[2] ?? ''
 const STAGES = [
   [
     'test/layers/metadata-cache.test.ts',
+    'test/layers/metadata-cache-changes.test.ts',
     'test/layers/metadata-cache-races.test.ts',
     'test/layers/xattr-elision.test.ts',
   ],
