@@ -4,15 +4,18 @@ import { type Change, changesOf, conflictsOf, discardAll } from '../layers/overl
 import { commitAll, recoverCommit } from '../layers/overlay/commit.js'
 import { overlayTree } from '../layers/overlay/index.js'
 import { locked } from '../layers/overlay/names.js'
+import { eachPair } from '../layers/overlay/pairs.js'
+import { restoreSnapshot, type Snapshot, SnapshotTooLarge, takeSnapshot } from '../layers/overlay/snapshot.js'
 import type { Steps, Tree } from '../layers/overlay/tree.js'
 import { runPromise } from './driver/promise.js'
 import { Exchange } from './exchange.js'
 import { layer } from './extension.js'
 import { fsError } from './face/errors.js'
 import { exchangeOf, type PlyFs } from './face/node-fs.js'
+import { patchOf } from './patch.js'
 import { Failed } from './verdict.js'
 
-export type { Change }
+export { type Change, type Snapshot, SnapshotTooLarge }
 
 /** What `commit` refuses: others have changed the same files of the lower meanwhile. */
 export class CommitConflict extends Error {
@@ -55,8 +58,39 @@ const perform = async <T>(fs: PlyFs, what: string, steps: (tree: Tree) => Steps<
 export const changes = (fs: PlyFs): Promise<Change[]> =>
   perform(fs, 'changes', function* (tree) {
     const details = yield* changesOf(tree)
-    return details.map(({ node: _node, contents: _contents, ...change }) => change)
+    return details.map(({ node: _node, contents: _contents, covers: _covers, ...change }) => change)
   })
+
+/**
+ * The changes as a patch in git's extended format: `git apply` makes of the lower's files what is seen through the overlay.
+ * Contents that are no UTF-8 text are binary literals. Git knows files, symbolic links, and whether the owner may execute:
+ * other modes, owners, times, empty directories, and files of other kinds are not in it.
+ * @returns '' where nothing has changed that git would see
+ */
+export const diff = (fs: PlyFs): Promise<string> =>
+  perform(fs, 'diff', function* (tree) {
+    const parts: string[] = []
+    yield* eachPair(tree, yield* changesOf(tree), ({ before, after }) => parts.push(patchOf(before, after)))
+    return parts.join('')
+  })
+
+/**
+ * Keeps, in memory, what was changed so far. Files that were not written since an earlier snapshot that is still held are
+ * held once. It says how much it holds.
+ * @param options.maxBytes of file contents; default 268435456 (256 MiB)
+ * @throws {SnapshotTooLarge} where there is more
+ */
+export const snapshot = (fs: PlyFs, options: { readonly maxBytes?: number } = {}): Promise<Snapshot> =>
+  perform(fs, 'snapshot', (tree) => takeSnapshot(tree, options.maxBytes ?? 256 << 20))
+
+/**
+ * Makes the changes what they were when `snapshot` was taken; it can be restored again. Until all of it is on the upper,
+ * nothing is taken away, so that a full disk leaves what was there. A file that is open stays what it is for whoever has
+ * it open, as after an unlink: what is written to it then is no longer seen by others.
+ * @throws {TypeError} for a snapshot of another overlay
+ */
+export const restore = (fs: PlyFs, snapshot: Snapshot): Promise<void> =>
+  perform(fs, 'restore', (tree) => restoreSnapshot(tree, snapshot))
 
 /** Takes back everything: the lower is seen as it is. Files of the upper that are open stay readable. */
 export const discard = (fs: PlyFs): Promise<void> => perform(fs, 'discard', discardAll)
@@ -72,7 +106,7 @@ export const commit = (fs: PlyFs): Promise<void> =>
   perform(fs, 'commit', function* (tree) {
     yield* recoverCommit(tree)
     const details = yield* changesOf(tree)
-    const conflicts = yield* conflictsOf(details)
+    const conflicts = yield* conflictsOf(tree, details)
     if (conflicts.length > 0) throw new CommitConflict(conflicts)
     yield* commitAll(tree, details, randomBytes(4).toString('hex'))
   })

@@ -2,7 +2,7 @@
 import { attempt, attemptOn, Failed, type Path, S_IFDIR, S_IFLNK, S_IFMT, type Stats } from '../../lib/layer.js'
 import { timesOf } from './copy-up.js'
 import { RESERVED } from './marks.js'
-import { join, type Node } from './node.js'
+import { join, type Node, type Origin } from './node.js'
 import type { Steps, Tree } from './tree.js'
 
 export interface Change {
@@ -23,6 +23,8 @@ export interface Detail extends Change {
   readonly node: Node | undefined
   /** The contents differ, not only mode, owner or times. */
   readonly contents: boolean
+  /** What of the lower it hides, as it was then. */
+  readonly covers?: Origin | undefined
 }
 
 const kindOf = ({ mode }: Stats): Change['kind'] => {
@@ -48,7 +50,8 @@ function* visit(tree: Tree, dir: Node, out: Detail[]): Steps<void> {
     const beneath = dir.lower === undefined ? undefined : join(dir.lower, name)
     const found = beneath === undefined ? undefined : yield* attempt('lookup', { path: beneath })
     const old = found === undefined || found instanceof Failed ? undefined : found
-    yield* entry(tree, node, beneath, old, out)
+    const covers = node === undefined && old !== undefined ? yield* tree.marks.hidden(tree.at(dir), name) : undefined
+    yield* entry(tree, node, beneath, old, covers, out)
   }
 }
 
@@ -57,12 +60,13 @@ function* entry(
   node: Node | undefined,
   beneath: Path | undefined,
   old: Stats | undefined,
+  hidden: Origin | undefined,
   out: Detail[],
 ): Steps<void> {
   const deleted = (): void => {
     if (old === undefined || beneath === undefined) return
     const change = { type: 'deleted', path: beneath, kind: kindOf(old), size: 0, before: sizeOf(old) } as const
-    out.push({ ...change, node: undefined, contents: true })
+    out.push({ ...change, node: undefined, contents: true, covers: hidden })
   }
   if (node === undefined) {
     deleted()
@@ -70,8 +74,9 @@ function* entry(
   }
   const stats = yield* attemptOn(tree.upper.asSelf, 'lookup', { path: tree.at(node) })
   if (stats instanceof Failed) throw stats
+  yield* tree.recall(node)
   const path = node.path
-  const now = { path, kind: kindOf(stats), size: sizeOf(stats), node }
+  const now = { path, kind: kindOf(stats), size: sizeOf(stats), node, covers: node.covers }
   if (node.isDirectory) {
     const failed = yield* tree.load(node)
     if (failed !== undefined) throw failed
@@ -88,7 +93,9 @@ function* entry(
   const from = node.origin?.path
   if (from !== undefined && from !== beneath) {
     const source = yield* attempt('lookup', { path: from })
-    if (!(source instanceof Failed) && (yield* isHidden(tree, from))) {
+    // Of several links, the first is the file that was moved.
+    const first = !out.some((other) => other.type === 'renamed' && other.from === from)
+    if (first && !(source instanceof Failed) && (yield* isHidden(tree, from))) {
       deleted()
       const contents = !sameContents(source, stats)
       out.push({ ...now, type: 'renamed', from, before: source.size, contents: contents || !sameRights(source, stats) })
@@ -114,29 +121,50 @@ const sameRights = (a: Stats, b: Stats): boolean => a.mode === b.mode && a.uid =
 /** A copy has the times of what it was copied from, until it is written. */
 const sameContents = (a: Stats, b: Stats): boolean => a.size === b.size && Math.abs(a.mtimeMs - b.mtimeMs) < 1
 
-/** Whether the lower is still as it was when the change was begun. */
-export function* conflictsOf(details: readonly Detail[]): Steps<Path[]> {
-  const paths: Path[] = []
-  for (const { node, type, path } of details) {
-    const origin = node?.origin
-    if (origin !== undefined && !node?.isDirectory) {
-      const now = yield* attempt('lookup', { path: origin.path })
-      const same =
-        !(now instanceof Failed) &&
-        now.ino === origin.ino &&
-        now.size === origin.size &&
-        now.mtimeMs === origin.mtimeMs &&
-        now.ctimeMs === origin.ctimeMs
-      if (!same) paths.push(origin.path)
-    } else if (type === 'added' && origin === undefined && node?.parent?.lower !== undefined) {
-      const now = yield* attempt('lookup', { path: join(node.parent.lower, node.name) })
-      // Hidden names that are there again were deleted here, and say so themselves.
-      if (!(now instanceof Failed) && !details.some((other) => other.type === 'deleted' && other.path === path)) {
-        paths.push(path)
-      }
+/** Where the lower is no longer as it was when the changes were begun: paths of the lower, each once. */
+export function* conflictsOf(tree: Tree, details: readonly Detail[]): Steps<Path[]> {
+  const paths = new Set<Path>()
+  const deleted = new Set(details.flatMap(({ type, path }) => (type === 'deleted' ? [path] : [])))
+  for (const { node, type, path, covers } of details) {
+    if (covers !== undefined && !(yield* isSame(covers))) paths.add(covers.path)
+    if (node === undefined) continue
+    const { origin, parent } = node
+    if (origin !== undefined && !(yield* node.isDirectory ? isDirectory(origin.path) : isSame(origin))) {
+      paths.add(origin.path)
     }
+    if (parent?.lower === undefined) continue
+    if (type !== 'modified' && !(yield* isDirectory(parent.lower))) paths.add(parent.lower)
+    // Nothing was there; where the upper cannot keep what was, one cannot know.
+    const isNew = origin === undefined && covers === undefined && !deleted.has(path)
+    if (!isNew || (type === 'modified' && (node.isDirectory || !tree.marks.keeps))) continue
+    const beneath = join(parent.lower, node.name)
+    if (!((yield* attempt('lookup', { path: beneath })) instanceof Failed)) paths.add(beneath)
   }
-  return paths
+  return [...paths].sort()
+}
+
+function* isDirectory(path: Path): Steps<boolean> {
+  const now = yield* attempt('lookup', { path })
+  return !(now instanceof Failed) && (now.mode & S_IFMT) === S_IFDIR
+}
+
+/** Whether a name of the lower, and of a directory all that is in it, is as it was. */
+function* isSame({ path, ino, size, mtimeMs, ctimeMs, at }: Origin): Steps<boolean> {
+  const now = yield* attempt('lookup', { path })
+  if (now instanceof Failed || now.ino !== ino || now.ctimeMs !== ctimeMs || now.mtimeMs !== mtimeMs) return false
+  return (now.mode & S_IFMT) === S_IFDIR ? yield* isOlder(path, at) : now.size === size
+}
+/** Whether nothing beneath a directory was changed after `at`. */
+function* isOlder(dir: Path, at: number): Steps<boolean> {
+  const entries = yield* attempt('readdir', { path: dir })
+  if (entries instanceof Failed) return false
+  for (const { name } of entries) {
+    const path = join(dir, name)
+    const stats = yield* attempt('lookup', { path })
+    if (stats instanceof Failed || Math.floor(stats.ctimeMs) > at) return false
+    if ((stats.mode & S_IFMT) === S_IFDIR && !(yield* isOlder(path, at))) return false
+  }
+  return true
 }
 
 /** Takes everything off the upper: nothing has happened. */
@@ -148,19 +176,17 @@ export function* discardAll(tree: Tree): Steps<void> {
   if (!(before instanceof Failed)) {
     yield* attemptOn(tree.upper.asSelf, 'setattr', { path: at, follow: false, set: timesOf(before) })
   }
-  forget(root)
-  root.loaded = false
-  root.lower = '/'
-  tree.paths.clear()
+  forget(tree)
 }
 
-function* clear(tree: Tree, dir: Path): Steps<void> {
+/** Takes all that is in a directory of the upper away, but for the name `spared` in it. */
+export function* clear(tree: Tree, dir: Path, spared?: string): Steps<void> {
   const self = tree.upper.asSelf
   const entries = yield* attemptOn(self, 'readdir', { path: dir })
   if (entries instanceof Failed) throw entries
   for (const { name } of entries) {
     const path = join(dir, name)
-    if (name === COMMIT) continue
+    if (name === COMMIT || name === spared) continue
     const stats = yield* attemptOn(self, 'lookup', { path })
     if (stats instanceof Failed) continue
     const isDirectory = (stats.mode & S_IFMT) === S_IFDIR
@@ -172,11 +198,18 @@ function* clear(tree: Tree, dir: Path): Steps<void> {
 /** On the upper: says that a commit has begun, and where. */
 export const COMMIT = `${RESERVED}${RESERVED}commit`
 
-const forget = (node: Node): void => {
+/** The tree is what is on the upper now. */
+export const forget = (tree: Tree): void => {
+  forgetBelow(tree.root)
+  tree.root.loaded = false
+  tree.root.lower = '/'
+  tree.paths.clear()
+}
+const forgetBelow = (node: Node): void => {
   for (const child of node.children?.values() ?? []) {
     if (child === undefined) continue
     child.gone = true
-    forget(child)
+    forgetBelow(child)
   }
   node.children = undefined
 }

@@ -12,7 +12,7 @@ import {
   type Stats,
 } from '../../lib/layer.js'
 import { isOwnXattr } from './marks.js'
-import type { Node, Origin } from './node.js'
+import { type Node, originOf } from './node.js'
 import type { Steps, Tree } from './tree.js'
 
 const CHUNK = 1 << 20
@@ -34,6 +34,8 @@ export function* copyNode(tree: Tree, parent: Node, node: Node, data: boolean): 
   } else if (node.isFile) yield* contents(tree, from, temporary, data)
   else yield* callOn(self, 'mknod', { path: temporary, mode: stats.mode, rdev: stats.rdev })
   yield* attributes(tree, from, temporary, stats, node)
+  const origin = originOf(from, stats)
+  yield* tree.marks.keep(temporary, { origin })
   if (node.upper) {
     // Somebody who waited for nothing did it meanwhile.
     yield* attemptOn(self, node.isDirectory ? 'rmdir' : 'unlink', { path: temporary })
@@ -41,7 +43,8 @@ export function* copyNode(tree: Tree, parent: Node, node: Node, data: boolean): 
   }
   yield* callOn(self, 'rename', { path: temporary, newPath: to, flags: 0 })
   node.upper = true
-  node.origin = originOf(from, stats)
+  node.origin = origin
+  node.recalled = true
   if (node.isDirectory) {
     node.loaded = true
     node.identity = { dev: stats.dev, ino: stats.ino }
@@ -104,14 +107,6 @@ function* attributes(tree: Tree, from: Path, to: Path, stats: Stats, node: Node)
   }
   yield* attemptOn(self, 'setattr', { path: to, follow: false, set: timesOf(stats) })
 }
-
-export const originOf = (path: Path, { ino, size, mtimeMs, ctimeMs }: Stats): Origin => ({
-  path,
-  ino,
-  size,
-  mtimeMs,
-  ctimeMs,
-})
 
 export const timesOf = (stats: Stats): Request<'setattr'>['set'] => {
   const precise = preciseOf(stats)

@@ -75,6 +75,7 @@ export class Files {
       if (failed !== undefined) return failed
     }
     if (node.upper) {
+      if ((flags & O_TRUNC) !== 0) node.version++
       const fd = yield* attemptOn(tree.upper, 'open', { path: tree.at(node), flags, mode })
       return fd instanceof Failed ? fd : this.#keep(fd, node)
     }
@@ -144,6 +145,7 @@ export class Files {
   *forward<O extends OnFdOp>(op: O, req: Request<O>): Steps<Reply<O> | Failed> {
     const open = this.opens.get(req.fd) as Open
     if (op === 'release') this.opens.delete(req.fd)
+    else if (op === 'write' || op === 'fallocate') open.node.version++
     return yield* attemptOn(this.tree.upper, op, { ...req, fd: open.fd, file: undefined })
   }
 
@@ -152,6 +154,7 @@ export class Files {
     const from = this.opens.get(req.fd)
     const to = this.opens.get(req.fdOut)
     const { upper } = this.tree
+    if (to !== undefined) to.node.version++
     if (from !== undefined && to !== undefined) {
       const fds = { fd: from.fd, file: undefined, fdOut: to.fd, fileOut: undefined }
       return yield* attemptOn(upper, 'copy_file_range', { ...req, ...fds })

@@ -135,7 +135,12 @@ export const overlay = (options?: OverlayOptions): Overlay => {
   ): Steps<Reply<O> | Failed> {
     const node = yield* changed(req, data)
     if (node instanceof Failed) return node
-    if (node === undefined) return yield* attemptOn(tree.upper, op, onUpper(req))
+    if (node === undefined) {
+      const open = files.opens.get(req.fd as number)
+      if (open !== undefined) open.node.version++
+      return yield* attemptOn(tree.upper, op, onUpper(req))
+    }
+    node.version++
     const there = { path: tree.at(node), fd: undefined, file: undefined, dentry: undefined, follow: !node.isLink }
     return yield* attemptOn(tree.upper, op, { ...req, ...there })
   }
@@ -189,7 +194,14 @@ export const overlay = (options?: OverlayOptions): Overlay => {
       },
     },
     setxattr: { around: (req) => (isOwnXattr(req.name) ? refused('EPERM') : change('setxattr', req, true)) },
-    removexattr: { around: (req) => (isOwnXattr(req.name) ? refused('EPERM') : change('removexattr', req, true)) },
+    removexattr: {
+      *around(req) {
+        if (isOwnXattr(req.name)) return fail('EPERM')
+        // What is not there is not worth a copy.
+        const there = files.isOurs(req.fd) ? undefined : yield* xattrs('getxattr', req)
+        return there instanceof Failed ? there : yield* change('removexattr', req, true)
+      },
+    },
     getxattr: {
       request: (req) => (isOwnXattr(req.name) ? ENODATA : looksEither(req)),
       around: (req) => xattrs('getxattr', req),

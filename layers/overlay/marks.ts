@@ -5,25 +5,37 @@
  */
 import { Buffer } from 'node:buffer'
 import { attemptOn, type Call, Failed, type Op, type OtherFs, type Path, type Reply } from '../../lib/layer.js'
-import { join } from './node.js'
+import { join, type Origin } from './node.js'
 
 /** Names that begin so are the overlay's own. */
 export const RESERVED = '.wh.'
 const OPAQUE_NAME = '.wh..wh..opq'
 const REDIRECT_NAME = '.wh..wh.redirect'
-const TEMPORARY = '.wh..wh.tmp.'
+export const TEMPORARY = '.wh..wh.tmp.'
 const OPAQUE = 'trusted.overlay.opaque'
 const REDIRECT = 'trusted.overlay.redirect'
+/** What a change began from. Like all of overlay.*, it is not seen through the kernel's mount. */
+const ORIGINS = 'overlay.plyfs'
 const S_IFCHR = 0o020000
 const O_WRONLY_CREAT_EXCL = 0o301
+/** Bytes: more than a path, and what is said of it as JSON, can be. */
+const MARK_MAX = 32768
 
 export const isOwnXattr = (name: string): boolean =>
   name.startsWith('trusted.overlay.') || name.startsWith('user.overlay.')
 
 type Steps<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 
+export interface Origins {
+  readonly origin?: Origin | undefined
+  readonly covers?: Origin | undefined
+}
+const NOTHING: Origins = Object.freeze({})
+
 export class Marks {
   #devices = true
+  /** The namespace that origins are kept in: `trusted` where this process may. */
+  #namespace = 'trusted'
   #xattrs: boolean
   #temporary = 0
 
@@ -31,23 +43,57 @@ export class Marks {
     this.#xattrs = upper.capabilities.xattr
   }
 
+  /** Whether origins outlive this overlay. */
+  get keeps(): boolean {
+    return this.upper.capabilities.xattr
+  }
+
   temporary(dir: Path): Path {
     return join(dir, `${TEMPORARY}${(++this.#temporary).toString(36)}`)
   }
 
+  /** Notes what a change of `path` on the upper began from, where the upper has attributes for that. */
+  *keep(path: Path, origins: Origins): Steps<void> {
+    if (!this.#xattrs) return
+    const value = Buffer.from(JSON.stringify(origins))
+    const at = { path, follow: false, value, flags: 0 }
+    if (this.#namespace === 'trusted') {
+      const set = yield* attemptOn(this.upper, 'setxattr', { ...at, name: `trusted.${ORIGINS}` })
+      if (set === undefined) return
+      this.#namespace = 'user'
+    }
+    yield* attemptOn(this.upper, 'setxattr', { ...at, name: `user.${ORIGINS}` })
+  }
+
+  *recall(path: Path): Steps<Origins> {
+    for (const namespace of this.upper.capabilities.xattr ? ['trusted', 'user'] : []) {
+      const kept = yield* attemptOn(this.upper, 'getxattr', { path, follow: false, name: `${namespace}.${ORIGINS}` })
+      if (!(kept instanceof Failed)) return parsed(String(kept))
+    }
+    return NOTHING
+  }
+
+  /** What `name`, which is hidden in `dir`, was when it was hidden. */
+  *hidden(dir: Path, name: string): Steps<Origin | undefined> {
+    const text = yield* this.#text(join(dir, `${RESERVED}${name}`))
+    const { covers } = text === undefined ? yield* this.recall(join(dir, name)) : parsed(text)
+    return covers
+  }
+
   /** Hides `name` in `dir`. What is there on the upper, a file, is replaced. */
-  *hide(dir: Path, name: string): Steps<Failed | undefined> {
+  *hide(dir: Path, name: string, covers: Origin | undefined): Steps<Failed | undefined> {
     const { upper } = this
     const path = join(dir, name)
     if (this.#devices) {
       const temporary = this.temporary(dir)
       const made = yield* attemptOn(upper, 'mknod', { path: temporary, mode: S_IFCHR, rdev: 0 })
       if (made === undefined) {
+        yield* this.keep(temporary, { covers })
         return (yield* attemptOn(upper, 'rename', { path: temporary, newPath: path, flags: 0 })) as Failed | undefined
       }
       this.#devices = false
     }
-    const marked = yield* this.#note(join(dir, `${RESERVED}${name}`), '')
+    const marked = yield* this.#note(join(dir, `${RESERVED}${name}`), JSON.stringify({ covers }))
     if (marked !== undefined) return marked
     const taken = yield* attemptOn(upper, 'unlink', { path })
     return taken instanceof Failed && taken.errno !== 'ENOENT' ? taken : undefined
@@ -114,8 +160,8 @@ export class Marks {
   *#text(path: Path): Steps<string | undefined> {
     const fd = yield* attemptOn(this.upper, 'open', { path, flags: 0, mode: 0 })
     if (fd instanceof Failed) return undefined
-    const buffer = Buffer.alloc(4096)
-    const length = yield* attemptOn(this.upper, 'read', { fd, buffer, offset: 0, length: 4096, position: 0 })
+    const buffer = Buffer.alloc(MARK_MAX)
+    const length = yield* attemptOn(this.upper, 'read', { fd, buffer, offset: 0, length: MARK_MAX, position: 0 })
     yield* attemptOn(this.upper, 'release', { fd })
     return length instanceof Failed ? undefined : buffer.toString('utf8', 0, length)
   }
@@ -123,3 +169,13 @@ export class Marks {
 
 export const isWhiteout = (stats: { readonly mode: number; readonly rdev: number }): boolean =>
   (stats.mode & 0o170000) === S_IFCHR && stats.rdev === 0
+
+/** An upper is what somebody else may have written to: what is no mark of ours says nothing. */
+const parsed = (text: string): Origins => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return value !== null && typeof value === 'object' ? value : NOTHING
+  } catch {
+    return NOTHING
+  }
+}

@@ -48,6 +48,7 @@ export function* make(
   const dir = tree.at(parent)
   const path = join(dir, name)
   const hidden = parent.knows(name)
+  const covers = hidden ? yield* tree.beneath(parent, name, undefined) : undefined
   const isDirectory = (type & 0o170000) === 0o040000
   const at = hidden ? tree.marks.temporary(dir) : path
   const made = yield* how(at)
@@ -63,6 +64,7 @@ export function* make(
   const node = new Node(parent, name, type, true, undefined)
   node.loaded = true
   parent.set(name, node)
+  if (covers !== undefined) yield* tree.cover(node, covers)
   return node
 }
 
@@ -136,16 +138,16 @@ export function* unlink(tree: Tree, req: Request<'unlink'>): Steps<undefined | F
   const failed = yield* tree.copyUp(parent)
   if (failed !== undefined) return failed
   const dir = tree.at(parent)
-  const beneath = yield* tree.isBeneath(parent, name)
-  if (beneath) {
-    const refused = (yield* mayChange(tree, dir)) ?? (yield* tree.marks.hide(dir, name))
+  const beneath = yield* tree.beneath(parent, name, node)
+  if (beneath !== undefined) {
+    const refused = (yield* mayChange(tree, dir)) ?? (yield* tree.marks.hide(dir, name, beneath))
     if (refused !== undefined) return refused
     tree.counters.whiteouts++
   } else {
     const refused = yield* attemptOn(tree.upper, 'unlink', { path: join(dir, name) })
     if (refused instanceof Failed) return refused
   }
-  drop(tree, place, node, beneath)
+  drop(tree, place, node, beneath !== undefined)
   return undefined
 }
 
@@ -178,7 +180,7 @@ export function* rmdir(tree: Tree, req: Request<'rmdir'>): Steps<undefined | Fai
   const failed = yield* tree.copyUp(parent)
   if (failed !== undefined) return failed
   const dir = tree.at(parent)
-  const beneath = yield* tree.isBeneath(parent, name)
+  const beneath = yield* tree.beneath(parent, name, node)
   const refused = yield* mayChange(tree, dir)
   if (refused !== undefined) return refused
   let aside: Path | undefined
@@ -187,12 +189,12 @@ export function* rmdir(tree: Tree, req: Request<'rmdir'>): Steps<undefined | Fai
     const moved = yield* attemptOn(tree.upper.asSelf, 'rename', { path: join(dir, name), newPath: aside, flags: 0 })
     if (moved instanceof Failed) return moved
   }
-  if (beneath) {
-    const hidden = yield* tree.marks.hide(dir, name)
+  if (beneath !== undefined) {
+    const hidden = yield* tree.marks.hide(dir, name, beneath)
     if (hidden !== undefined) return hidden
     tree.counters.whiteouts++
   }
-  drop(tree, place, node, beneath)
+  drop(tree, place, node, beneath !== undefined)
   if (aside === undefined) return undefined
   const swept = yield* sweep(tree, aside)
   return swept ?? ((yield* attemptOn(tree.upper.asSelf, 'rmdir', { path: aside })) as Failed | undefined)
@@ -245,9 +247,9 @@ export function* rename(tree: Tree, req: Request<'rename'>, redirects: boolean):
   }
   const failed = (yield* tree.copyUp(node)) ?? (yield* tree.copyUp(to.parent))
   if (failed !== undefined) return failed
-  const hides = yield* tree.isBeneath(from.parent, from.name)
-  const covers = yield* tree.isBeneath(to.parent, to.name)
-  const marked = yield* prepare(tree, node, to, covers)
+  const hides = yield* tree.beneath(from.parent, from.name, node)
+  const covers = yield* tree.beneath(to.parent, to.name, to.node)
+  const marked = yield* prepare(tree, node, to, covers !== undefined)
   if (marked !== undefined) return marked
   const oldDir = tree.at(from.parent)
   const newDir = tree.at(to.parent)
@@ -255,8 +257,8 @@ export function* rename(tree: Tree, req: Request<'rename'>, redirects: boolean):
   const moved = yield* attemptOn(tree.upper, 'rename', { ...paths, flags: 0 })
   if (moved instanceof Failed) return moved
   yield* tree.marks.shown(newDir, to.name)
-  if (hides) {
-    const hidden = yield* tree.marks.hide(oldDir, from.name)
+  if (hides !== undefined) {
+    const hidden = yield* tree.marks.hide(oldDir, from.name, hides)
     if (hidden !== undefined) return hidden
     tree.counters.whiteouts++
     from.parent.set(from.name, undefined)
@@ -266,6 +268,7 @@ export function* rename(tree: Tree, req: Request<'rename'>, redirects: boolean):
   node.name = to.name
   to.parent.set(to.name, node)
   tree.paths.clear()
+  yield* tree.cover(node, covers)
   return undefined
 }
 

@@ -1,4 +1,5 @@
 /** What the overlay knows of a name: on which side it is. The upper's tree has the shape of the merged one. */
+import type { Buffer } from 'node:buffer'
 import { type OtherFs, type Path, S_IFDIR, S_IFLNK, S_IFREG } from '../../lib/layer.js'
 
 /** The file that a lower's name had before it was copied up, so that its numbers stay. */
@@ -7,14 +8,24 @@ export interface Identity {
   readonly ino: number
 }
 
-/** What a change started from. */
+/** A name of the lower as it was when a change began: if it is different later, somebody else has changed it. */
 export interface Origin {
   readonly path: Path
   readonly ino: number
   readonly size: number
   readonly mtimeMs: number
   readonly ctimeMs: number
+  /** When it was looked at: milliseconds since the epoch. */
+  readonly at: number
 }
+export const originOf = (path: Path, { ino, size, mtimeMs, ctimeMs }: Omit<Origin, 'path' | 'at'>): Origin => ({
+  path,
+  ino,
+  size,
+  mtimeMs,
+  ctimeMs,
+  at: Date.now(),
+})
 
 export class Node {
   /** The upper's listing is in `children`. Only for directories that are on the upper. */
@@ -22,8 +33,16 @@ export class Node {
   /** Taken away; whoever has it open still holds it. */
   gone = false
   identity: Identity | undefined
-  /** Where it was on the lower before it was copied up, and how; kept for as long as the overlay runs. */
+  /** What it is a copy of. */
   origin: Origin | undefined
+  /** What of the lower its name hides, where that is not its origin. */
+  covers: Origin | undefined
+  /** `origin` and `covers` are those that the upper has kept. */
+  recalled = false
+  /** Grows with each write to the file. */
+  version = 0
+  /** What a snapshot holds of it, and of which version. */
+  kept: { readonly version: number; readonly bytes: WeakRef<Buffer> } | undefined
   /** By name; undefined: hidden by a whiteout. Of the lower's names only those that were asked for. */
   children: Map<string, Node | undefined> | undefined
 

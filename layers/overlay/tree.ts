@@ -18,7 +18,7 @@ import {
 } from '../../lib/layer.js'
 import { copyNode } from './copy-up.js'
 import { isWhiteout, Marks, RESERVED } from './marks.js'
-import { join, Lock, Node } from './node.js'
+import { join, Lock, Node, type Origin, originOf } from './node.js'
 
 export type Steps<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 
@@ -196,11 +196,35 @@ export class Tree {
     return yield* attempt('readlink', { path: node.lower as Path })
   }
 
-  /** Whether the lower has this name, so that it must be hidden when it goes. */
-  *isBeneath(dir: Node, name: string): Steps<boolean> {
-    if (dir.lower === undefined) return false
-    const stats = yield* attempt('lookup', { path: join(dir.lower, name) })
-    return !(stats instanceof Failed)
+  /** What the lower has by this name, as it was when it was first hidden or changed; undefined: nothing. */
+  *beneath(dir: Node, name: string, node: Node | undefined): Steps<Origin | undefined> {
+    if (dir.lower === undefined) return undefined
+    const path = join(dir.lower, name)
+    const stats = yield* attempt('lookup', { path })
+    if (stats instanceof Failed) return undefined
+    let known: Origin | undefined
+    if (node?.upper === true) {
+      yield* this.recall(node)
+      known = node.covers ?? (node.origin?.path === path ? node.origin : undefined)
+    } else if (node === undefined && dir.knows(name)) known = yield* this.marks.hidden(this.at(dir), name)
+    return known ?? originOf(path, stats)
+  }
+
+  /** What the upper has kept of where a node's changes began. */
+  *recall(node: Node): Steps<void> {
+    if (node.recalled || !node.upper) return
+    const { origin, covers } = yield* this.marks.recall(this.at(node))
+    node.origin ??= origin
+    node.covers ??= covers
+    node.recalled = true
+  }
+
+  /** A node has come to a name that the lower has too, or no longer stands over one. */
+  *cover(node: Node, covers: Origin | undefined): Steps<void> {
+    if (node.covers?.path === covers?.path) return
+    yield* this.recall(node)
+    node.covers = covers
+    yield* this.marks.keep(this.at(node), { origin: node.origin, covers })
   }
 
   /**

@@ -2,34 +2,12 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { overlay } from '../../layers/overlay/index.js'
-import { fail, type Layer, layer, NEXT, OP, OPS, type PlyFs, stack } from '../../lib/index.js'
+import { type PlyFs, stack } from '../../lib/index.js'
 import { memory } from '../../lib/lower/index.js'
-import { CommitConflict, changes, commit, discard, recover } from '../../lib/overlay.js'
+import { CommitConflict, changes, commit, discard } from '../../lib/overlay.js'
 import { Actor, operations } from '../laws/model.js'
+import { plantPlain as plant, contentsOf as survey } from './overlay-support.js'
 
-/** A tree with its contents, modes and links. */
-const survey = (fs: PlyFs, dir: string): string => {
-  const lines: string[] = []
-  const visit = (path: string): void => {
-    const { mode, size } = fs.lstatSync(path)
-    const isDirectory = (mode & 0o170000) === 0o040000
-    lines.push(`${path} ${mode} ${isDirectory ? '' : size}`)
-    if ((mode & 0o170000) === 0o100000) lines.push(fs.readFileSync(path, 'latin1'))
-    if ((mode & 0o170000) === 0o120000) lines.push(fs.readlinkSync(path))
-    if (isDirectory) for (const name of fs.readdirSync(path).sort()) visit(`${path}/${name}`)
-  }
-  visit(dir)
-  return lines.join('\n')
-}
-const plant = (fs: PlyFs): void => {
-  fs.mkdirSync('/root/a/b', { recursive: true })
-  fs.mkdirSync('/root/b/a', { recursive: true })
-  fs.writeFileSync('/root/a/c', 'contents of a/c', { mode: 0o640 })
-  fs.writeFileSync('/root/a/b/a', 'deep')
-  fs.writeFileSync('/root/b/a/c', 'deep, too')
-  fs.writeFileSync('/root/c', 'contents of c')
-  fs.symlinkSync('../c', '/root/b/b')
-}
 test('overlay then commit: the lower is what was seen, and nothing is left on the upper', async (t) => {
   await fc.assert(
     fc.asyncProperty(operations(40), async (sequence) => {
@@ -71,77 +49,6 @@ test('overlay then discard: nothing has happened', async (t) => {
   )
 })
 
-/** Lets `n` changes through, then nothing at all: the machine is off. */
-const crashAfter = (n: number): { guard: Layer; crashed: () => boolean } => {
-  let left = n
-  let off = false
-  const hook = (writes: boolean) => ({
-    request: () => {
-      if (writes && !off && left-- <= 0) off = true
-      return off ? fail('EIO') : NEXT
-    },
-  })
-  const extensions = Object.fromEntries(OPS.map((op) => [op, hook(OP[op].effect === 'write' && op !== 'open')]))
-  return { guard: layer('crash', extensions), crashed: () => off }
-}
-
-for (const side of ['lower', 'upper'] as const) {
-  test(`a crash at any step of commit leaves all or nothing (at the ${side})`, async (t) => {
-    const act = (fs: PlyFs): void => {
-      fs.writeFileSync('/root/a/c', 'changed')
-      fs.writeFileSync('/root/new', 'made')
-      fs.mkdirSync('/root/d/e', { recursive: true })
-      fs.writeFileSync('/root/d/e/f', 'far down')
-      fs.rmSync('/root/b/a', { recursive: true })
-      fs.renameSync('/root/a/b', '/root/moved')
-      fs.writeFileSync('/root/moved/a', 'moved and changed')
-      fs.rmSync('/root/c')
-      fs.mkdirSync('/root/c')
-      fs.chmodSync('/root/b', 0o700)
-    }
-    let finished = 0
-    let undone = 0
-    for (let n = 0; ; n++) {
-      const lower = memory()
-      plant(lower)
-      const upper = memory()
-      act(stack(lower, [overlay({ upper })]))
-      const before = survey(lower, '/root')
-      const seen = survey(stack(lower, [overlay({ upper })]), '/root')
-      const { guard, crashed } = crashAfter(n)
-      const [under, over] = side === 'lower' ? [stack(lower, [guard]), upper] : [lower, stack(upper, [guard])]
-      const fs = stack(under, [overlay({ upper: over })])
-      let failed = false
-      await commit(fs).catch((error: NodeJS.ErrnoException) => {
-        t.is(error.code, 'EIO')
-        failed = true
-      })
-      // The next start: another overlay over what is left.
-      const again = stack(lower, [overlay({ upper })])
-      const outcome = await recover(again)
-      const after = survey(lower, '/root')
-      if (after === before) {
-        undone++
-        t.is(survey(again, '/root'), seen, `after ${n}`)
-        await commit(again)
-        t.is(survey(lower, '/root'), seen, `after ${n}, and again`)
-      } else {
-        finished++
-        t.is(after, seen, `after ${n} (${outcome})`)
-        t.is(survey(again, '/root'), seen)
-      }
-      t.deepEqual(lower.readdirSync('/'), ['root'])
-      t.deepEqual(upper.readdirSync('/'), [])
-      if (!crashed()) {
-        t.false(failed)
-        break
-      }
-    }
-    t.true(undone >= 3)
-    t.true(finished > 3)
-  })
-}
-
 test('says what has changed', async (t) => {
   const lower = memory()
   plant(lower)
@@ -165,17 +72,94 @@ test('says what has changed', async (t) => {
   ])
 })
 
-test('refuses to commit over what others have changed meanwhile', async (t) => {
+const conflicts: Record<string, { ours: (fs: PlyFs) => void; theirs: (lower: PlyFs) => void; paths: string[] }> = {
+  'both wrote a file': {
+    ours: (fs) => fs.writeFileSync('/root/c', 'ours'),
+    theirs: (lower) => lower.writeFileSync('/root/c', 'theirs, and longer'),
+    paths: ['/root/c'],
+  },
+  'both made a file': {
+    ours: (fs) => fs.writeFileSync('/root/new', 'ours'),
+    theirs: (lower) => lower.writeFileSync('/root/new', 'theirs'),
+    paths: ['/root/new'],
+  },
+  'we deleted what they wrote': {
+    ours: (fs) => fs.unlinkSync('/root/c'),
+    theirs: (lower) => lower.writeFileSync('/root/c', 'theirs, and longer'),
+    paths: ['/root/c'],
+  },
+  'they deleted what we wrote': {
+    ours: (fs) => fs.writeFileSync('/root/c', 'ours'),
+    theirs: (lower) => lower.unlinkSync('/root/c'),
+    paths: ['/root/c'],
+  },
+  'we put another file in the place of what they wrote': {
+    ours: (fs) => {
+      fs.writeFileSync('/root/tmp', 'ours')
+      fs.renameSync('/root/tmp', '/root/c')
+    },
+    theirs: (lower) => lower.writeFileSync('/root/c', 'theirs, and longer'),
+    paths: ['/root/c'],
+  },
+  'we made anew what they wrote': {
+    ours: (fs) => {
+      fs.unlinkSync('/root/c')
+      fs.writeFileSync('/root/c', 'ours')
+    },
+    theirs: (lower) => lower.writeFileSync('/root/c', 'theirs, and longer'),
+    paths: ['/root/c'],
+  },
+  'we deleted a directory in which they wrote far down': {
+    ours: (fs) => fs.rmSync('/root/a', { recursive: true }),
+    theirs: (lower) => lower.writeFileSync('/root/a/b/a', 'theirs'),
+    paths: ['/root/a'],
+  },
+  'they deleted the directory in which we made something': {
+    ours: (fs) => fs.writeFileSync('/root/a/new', 'ours'),
+    theirs: (lower) => lower.rmSync('/root/a', { recursive: true }),
+    paths: ['/root/a'],
+  },
+  'we moved the directory that they deleted': {
+    ours: (fs) => fs.renameSync('/root/a', '/root/z'),
+    theirs: (lower) => lower.rmSync('/root/a', { recursive: true }),
+    paths: ['/root/a'],
+  },
+}
+for (const [name, { ours, theirs, paths }] of Object.entries(conflicts)) {
+  for (const again of [false, true]) {
+    test(`a conflict: ${name}${again ? ', told by another overlay over the same upper' : ''}`, async (t) => {
+      const lower = memory()
+      const upper = memory()
+      plant(lower)
+      const first = stack(lower, [overlay({ upper })])
+      ours(first)
+      // Clocks tick in milliseconds.
+      const now = Date.now()
+      while (Date.now() < now + 2);
+      theirs(lower)
+      const before = survey(lower, '/root')
+      const fs = again ? stack(lower, [overlay({ upper })]) : first
+      const error = await t.throwsAsync(() => commit(fs), { instanceOf: CommitConflict })
+      t.deepEqual(error.paths, paths)
+      t.is(survey(lower, '/root'), before)
+      await discard(fs)
+      t.is(survey(fs, '/root'), before)
+    })
+  }
+}
+
+test('what others changed elsewhere is no conflict', async (t) => {
   const lower = memory()
   plant(lower)
   const fs = stack(lower, [overlay()])
-  fs.writeFileSync('/root/c', 'ours')
-  fs.writeFileSync('/root/new', 'ours')
-  lower.writeFileSync('/root/c', 'theirs, and longer')
-  const before = survey(lower, '/root')
-  const error = await t.throwsAsync(() => commit(fs), { instanceOf: CommitConflict })
-  t.deepEqual(error.paths, ['/root/c'])
-  t.is(survey(lower, '/root'), before)
+  fs.appendFileSync('/root/a/c', ' and ours')
+  fs.renameSync('/root/b', '/root/z')
+  lower.writeFileSync('/root/a/b/a', 'theirs')
+  lower.writeFileSync('/root/b/theirs', 'theirs')
+  await commit(fs)
+  t.is(lower.readFileSync('/root/a/c', 'utf8'), 'contents of a/c and ours')
+  t.is(lower.readFileSync('/root/z/theirs', 'utf8'), 'theirs')
+  t.is(lower.readFileSync('/root/a/b/a', 'utf8'), 'theirs')
   await t.throwsAsync(() => commit(stack(lower)), { instanceOf: TypeError })
 })
 
