@@ -1,4 +1,5 @@
 /** plyfs/layers: each function makes a layer. */
+export { type CaseFold, type CaseFoldOptions, caseFold } from './case-fold.js'
 export { type ConcurrencyLimit, type ConcurrencyLimitOptions, concurrencyLimit } from './concurrency-limit.js'
 export { type Encrypt, type EncryptOptions, encrypt } from './encrypt/index.js'
 export { type Fault, type FaultPlan, type FaultRule, type Faults, faults } from './faults/index.js'

@@ -49,6 +49,8 @@ export const walkMode = (op: Op, req: { readonly follow?: boolean; readonly flag
 export interface LookUp {
   lookup(path: Path): Call<'lookup'>
   readlink(path: Path): Call<'readlink'>
+  /** What a name that is missing is called in `dir`, if it is there by another spelling. */
+  otherwise?(dir: Path, name: string): Generator<Call<Op>, string | undefined, Reply<Op> | Failed>
 }
 
 /** Where a walk ended. */
@@ -106,7 +108,7 @@ export function* walkPath(
       continue
     }
     end = 'name'
-    const here: Path = `${current}/${name}`
+    let here: Path = `${current}/${name}`
     while (charCodeAt(rest, from) === 47) from++
     const isLast = from === rest.length
     const slash = isLast && from > to ? '/' : ''
@@ -116,7 +118,14 @@ export function* walkPath(
         return { path: here, slash, last: 'name', exists: true, stats: undefined }
       }
     }
-    const stats = (yield at.lookup(here) as unknown as Call<Op>) as Stats | Failed
+    let stats = (yield at.lookup(here) as unknown as Call<Op>) as Stats | Failed
+    if (at.otherwise !== undefined && stats instanceof Failed && stats.errno === 'ENOENT') {
+      const other = yield* at.otherwise(current || '/', name)
+      if (other !== undefined) {
+        here = `${current}/${other}`
+        stats = (yield at.lookup(here) as unknown as Call<Op>) as Stats | Failed
+      }
+    }
     if (stats instanceof Failed) {
       if (stats.errno !== 'ENOENT' || !isLast) return stats
       return { path: here, slash, last: 'name', exists: false, stats: undefined }

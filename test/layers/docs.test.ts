@@ -5,6 +5,7 @@ import test from 'ava'
 
 const pages = new URL('../../docs/layers/', import.meta.url)
 const expected: Readonly<Record<string, string>> = {
+  'case-fold.md': "[ 'README.md' ]",
   'concurrency-limit.md': 'peak: 8',
   'encrypt.md': 'contents 8',
   'faults.md': 'ENOSPC',
