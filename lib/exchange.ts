@@ -113,6 +113,8 @@ export class Exchange {
   /** Whether nobody looks at `op`: it is the lower's own. */
   isDirect(op: Op): boolean {
     const plan = this.plans[op]
+    // A foreign lower that calls the stack again can only be caught on the way.
+    if (this.refusesReentry && this.lower.foreign === true) return false
     return plan.steps.length === 0 && !(this.ownFilesOnly && (plan.onFd || plan.opens))
   }
 

@@ -111,9 +111,12 @@ export interface Extension<O extends Op> {
   request?(req: Request<O>, cx: Context): Verdict<O>
   /** Coming up with a reply: returns the reply, changed or not. */
   reply?(value: Reply<O>, req: Request<O>, cx: Context): Reply<O>
-  /** Coming up with a failure: `NEXT` lets it pass, `reply(value)` mends it, `fail(errno)` turns it into another. */
+  /**
+   * Coming up with a failure: `NEXT` lets it pass, `reply(value)` mends it, `fail(errno)` turns it into another, `AROUND`
+   * runs this extension's `around` after all.
+   */
   error?(errno: Errno, req: Request<O>, cx: Context): Verdict<O>
-  /** One request becomes several. Runs where there is no `request`, or where that says `AROUND`. */
+  /** One request becomes several. Runs where there is no `request`, or where that or `error` says `AROUND`. */
   around?(req: Request<O>, cx: Context): Around<O>
 }
 export type ExtensionMap = { readonly [O in Op]?: Extension<O> }

@@ -18,4 +18,6 @@ export interface Lower {
   readonly capabilities: Capabilities
   /** The node-fs-shaped object behind it, whose own functions serve where no hook looks. */
   readonly native: object | undefined
+  /** Not of plyfs's own: its functions may lead anywhere, even to the stack above. */
+  readonly foreign?: boolean
 }

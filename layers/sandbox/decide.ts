@@ -1,6 +1,6 @@
 /** What a policy says about a canonical path: a pure function, and so remembered. */
 import { LRUCache } from 'lru-cache'
-import type { Caller, Dentry } from '../../lib/layer.js'
+import { append, type Caller, type Dentry, uncurryThis } from '../../lib/layer.js'
 import { type Pattern, patternOf, Tree } from './pattern.js'
 import { type Action, actionNames, type CallerRule, type Policy } from './policy.js'
 
@@ -14,6 +14,15 @@ export const EXEC = 64
 export const ALL = 127
 /** Nothing is allowed on the path itself, or not everything, but something beneath it may be. */
 export const LEADS = 128
+/** It is spelled as canonical paths are: see `isPlain`. */
+export const PLAIN = 256
+
+const Bytes = Uint8Array
+const exec = uncurryThis(RegExp.prototype.exec as (this: RegExp, text: string) => unknown)
+/** An empty name, `.` or `..`. */
+const ODD = /\/\.{0,2}(?:\/|$)/
+/** Whether `path` is spelled as a canonical one is: names and single slashes only. What stands there may still be a link. */
+const isPlain = (path: string): boolean => path[0] === '/' && exec(ODD, path) === null
 
 /** What goes with a file wherever it is moved. */
 const CONTENT = READ | LIST | STAT | WRITE | EXEC
@@ -65,9 +74,14 @@ export class Ruleset {
 
   /** The actions that are allowed on `path`, and LEADS. */
   judge(path: string): number {
+    return this.judgeText(path) & ~PLAIN
+  }
+
+  /** The same, and PLAIN. */
+  judgeText(path: string): number {
     const kept = Note.read(this.#kept.get(path), this, path)
     if (kept !== -1) return kept
-    const mask = this.#allowed(path) | (this.#leads(path) ? LEADS : 0)
+    const mask = this.#allowed(path) | (this.#leads(path) ? LEADS : 0) | (isPlain(path) ? PLAIN : 0)
     this.#kept.set(path, new Note(this, path, mask))
     return mask
   }
@@ -127,18 +141,19 @@ export class Ruleset {
     if (!isDirectory || from === to) return false
     const root = this.#root
     if (root !== undefined && !root.covers(from)) return root.leads(to)
-    const fromFixed: boolean[] = []
-    const toFixed: boolean[] = []
+    // Bytes: no setter of a prototype can come between.
+    const fromFixed = new Bytes(this.#rules.length)
+    const toFixed = new Bytes(this.#rules.length)
     // Rules that match the same names in both places, by their indexes; -1: none of them matches.
     const floating = [-1]
     for (let k = 0; k < this.#rules.length; k++) {
       const rule = this.#rules[k] as Rule
-      fromFixed[k] = covers(rule, from)
-      toFixed[k] = covers(rule, to)
-      if (fromFixed[k] === true && toFixed[k] === true) continue
+      fromFixed[k] = covers(rule, from) ? 1 : 0
+      toFixed[k] = covers(rule, to) ? 1 : 0
+      if (fromFixed[k] === 1 && toFixed[k] === 1) continue
       if (!variesBeneath(rule, from) && !variesBeneath(rule, to)) continue
       if (!floats(rule, from, to)) return true
-      floating[floating.length] = k
+      append(floating, k)
     }
     for (let at = 0; at < floating.length; at++) {
       const k = floating[at] as number
@@ -148,11 +163,11 @@ export class Ruleset {
   }
 
   /** What is allowed on a name that the rules in `fixed` match, and the one with index `also`. */
-  #beneath(fixed: readonly boolean[], also: number): number {
+  #beneath(fixed: Uint8Array, also: number): number {
     let allowed = 0
     let open = ALL
     for (let k = this.#rules.length - 1; k >= 0; k--) {
-      if (fixed[k] !== true && k !== also) continue
+      if (fixed[k] !== 1 && k !== also) continue
       const rule = this.#rules[k] as Rule
       if (rule.allows) allowed |= rule.mask & open
       open &= ~rule.mask
@@ -244,7 +259,7 @@ export class Decider {
     for (let k = 0; k < this.#rules.length; k++) {
       const rule = this.#rules[k] as Rule
       if (!isAbout(rule, caller)) continue
-      rules[rules.length] = rule
+      append(rules, rule)
       key += `${k} `
     }
     let set = this.#sets[key]

@@ -20,8 +20,8 @@ import { ALL, CREATE, DELETE, EXEC, LIST, READ, STAT, WRITE } from './decide.js'
 import { link, rename } from './moves.js'
 import { create, open } from './opens.js'
 import { annotate, at, withDentry } from './send.js'
-import { FOLLOW, isContained, isPlain, type Mode, NAME, STAY, walk } from './walk.js'
-import { isLed, type Warden } from './warden.js'
+import { FOLLOW, isContained, type Mode, NAME, STAY, walk } from './walk.js'
+import { isLed, isOnFd, type Warden } from './warden.js'
 import { watch } from './watch.js'
 
 interface Needs<O extends PathOp> {
@@ -45,7 +45,7 @@ const simple = <O extends PathOp>(w: Warden, op: O, needs: Needs<O>): Extension<
         return NEXT
       }
       const dentry = w.glance(path, mode(req) === FOLLOW, cx)
-      if (dentry === undefined) return AROUND
+      if (dentry === undefined) return w.byText<O>(req, path, cx, all, any)
       const mask = w.decider.for(cx.caller).judgeDentry(dentry)
       if ((mask & all) !== all || (any !== 0 && (mask & any) === 0)) {
         return leads ? AROUND : w.refuseAt(op, cx.caller, path, path, all | any)
@@ -54,16 +54,9 @@ const simple = <O extends PathOp>(w: Warden, op: O, needs: Needs<O>): Extension<
       w.allow(op, cx.caller, path, path, all | any)
       return annotate<O>(req, dentry)
     },
+    ...w.afterText<O>(op),
     *around(req, cx) {
       const { path } = req as Named
-      const guess = w.guess(path, w.decider.for(cx.caller).judge(path), all, any)
-      if (guess !== undefined && isPlain(path)) {
-        const out = yield* attempt(op, withDentry<O>(req, guess))
-        if (!isLed(out)) {
-          w.sent(op, cx.caller, path, all | any)
-          return out
-        }
-      }
       const found = yield* walk(w.question(op, cx, path, mode(req), all, any, leads), w)
       if (found instanceof Failed) return found
       w.allow(op, cx.caller, (req as Named).path, found.dentry.path, all | any)
@@ -71,10 +64,6 @@ const simple = <O extends PathOp>(w: Warden, op: O, needs: Needs<O>): Extension<
     },
   }
 }
-
-const { hasOwn } = Object
-/** Whether a request is on an open file: as it says itself, not what `Object.prototype` was made to say. */
-const isOnFd = (req: object): boolean => (req as Named).fd !== undefined && hasOwn(req, 'fd')
 
 /** Whether what was granted when the file was opened includes changing it. */
 const isWritable = (file: OpenFile | undefined): boolean =>
@@ -92,7 +81,7 @@ const getattr = (w: Warden): Extension<'getattr'> => ({
   request(req, cx) {
     if (isOnFd(req)) return NEXT
     const dentry = w.glance(req.path, req.follow, cx)
-    if (dentry === undefined) return AROUND
+    if (dentry === undefined) return w.byText<'getattr'>(req, req.path, cx, STAT, 0)
     if ((w.decider.for(cx.caller).judgeDentry(dentry) & STAT) === 0) {
       return w.refuseAt('getattr', cx.caller, req.path, req.path, STAT)
     }
@@ -100,16 +89,9 @@ const getattr = (w: Warden): Extension<'getattr'> => ({
     w.allow('getattr', cx.caller, req.path, req.path, STAT)
     return annotate<'getattr'>(req, dentry)
   },
+  ...w.afterText('getattr'),
   *around(req, cx) {
     const { path } = req
-    const guess = w.guess(path, w.decider.for(cx.caller).judge(path), STAT, 0)
-    if (guess !== undefined && isPlain(path)) {
-      const out = yield* attempt('getattr', withDentry<'getattr'>(req, guess))
-      if (!isLed(out)) {
-        w.sent('getattr', cx.caller, path, STAT)
-        return out
-      }
-    }
     const found = yield* walk(w.question('getattr', cx, path, flag(req), STAT), w)
     if (found instanceof Failed) return found
     w.allow('getattr', cx.caller, req.path, found.dentry.path, STAT)
@@ -134,7 +116,7 @@ const access = (w: Warden): Extension<'access'> => {
   return {
     request(req, cx) {
       const dentry = w.glance(req.path, true, cx)
-      if (dentry === undefined) return AROUND
+      if (dentry === undefined) return w.byText<'access'>(req, req.path, cx, ACCESS_STRICT[req.mask & 7] as number, ALL)
       const mask = w.decider.for(cx.caller).judgeDentry(dentry)
       if ((mask & ALL) === 0) return w.refuseAt('access', cx.caller, req.path, req.path, STAT)
       const strict = ACCESS_STRICT[req.mask & 7] as number
@@ -144,17 +126,9 @@ const access = (w: Warden): Extension<'access'> => {
       w.allow('access', cx.caller, req.path, req.path, strict)
       return annotate<'access'>(req, dentry)
     },
+    ...w.afterText('access'),
     *around(req, cx) {
       const { path } = req
-      const strict = ACCESS_STRICT[req.mask & 7] as number
-      const guess = w.guess(path, w.decider.for(cx.caller).judge(path), strict, ALL)
-      if (guess !== undefined && isPlain(path)) {
-        const out = yield* attempt('access', withDentry<'access'>(req, guess))
-        if (!isLed(out)) {
-          w.sent('access', cx.caller, path, strict)
-          return out
-        }
-      }
       const q = w.question('access', cx, path, FOLLOW, 0, ALL)
       const found = yield* walk(q, w)
       if (found instanceof Failed) return found
@@ -188,6 +162,7 @@ const mknod = (w: Warden): Extension<'mknod'> => {
       }
       return plain.request?.(req, cx) ?? AROUND
     },
+    ...w.afterText('mknod'),
     *around(req, cx): Around<'mknod'> {
       if (plain.around !== undefined) return yield* plain.around(req, cx)
       return undefined
@@ -200,8 +175,8 @@ const readlink = (w: Warden): Extension<'readlink'> => ({
   *around(req, cx) {
     const { path } = req
     const rules = w.decider.for(cx.caller)
-    const guess = w.guess(path, rules.judge(path), 0, READ | STAT)
-    if (guess !== undefined && isPlain(path)) {
+    const guess = w.guess(path, rules.judgeText(path), 0, READ | STAT)
+    if (guess !== undefined) {
       const out = yield* attempt('readlink', withDentry<'readlink'>(req, guess))
       if (!isLed(out)) {
         if (typeof out === 'string' && !isContained(path, out, rules)) {

@@ -13,9 +13,9 @@ import {
   O_WRONLY,
 } from '../../lib/layer.js'
 import { CREATE, READ, WRITE } from './decide.js'
-import { annotate, at, withDentry } from './send.js'
-import { FOLLOW, isPlain, type Mode, NAME, STAY, walk } from './walk.js'
-import { isLed, type Warden } from './warden.js'
+import { annotate, at } from './send.js'
+import { FOLLOW, type Mode, NAME, STAY, walk } from './walk.js'
+import type { Warden } from './warden.js'
 
 /** What open(2) flags need of a file that is there. */
 const openNeeds = (flags: number): number => {
@@ -32,8 +32,8 @@ const openMode = (flags: number): Mode => {
 export const open = (w: Warden): Extension<'open'> => ({
   request(req, cx) {
     const dentry = w.glance(req.path, openMode(req.flags) === FOLLOW, cx)
-    if (dentry === undefined) return AROUND
     const needs = openNeeds(req.flags)
+    if (dentry === undefined) return w.byText<'open'>(req, req.path, cx, needs, 0)
     if ((w.decider.for(cx.caller).judgeDentry(dentry) & needs) !== needs) {
       return w.refuseAt('open', cx.caller, req.path, req.path, needs)
     }
@@ -41,17 +41,9 @@ export const open = (w: Warden): Extension<'open'> => ({
     w.allow('open', cx.caller, req.path, req.path, needs)
     return annotate<'open'>(req, dentry)
   },
+  ...w.afterText('open'),
   *around(req, cx) {
     const needs = openNeeds(req.flags)
-    const { path } = req
-    const guess = w.guess(path, w.decider.for(cx.caller).judge(path), needs, 0)
-    if (guess !== undefined && isPlain(path)) {
-      const out = yield* attempt('open', withDentry<'open'>(req, guess))
-      if (!isLed(out)) {
-        w.sent('open', cx.caller, path, needs)
-        return out
-      }
-    }
     const found = yield* walk(w.question('open', cx, req.path, openMode(req.flags), needs), w)
     if (found instanceof Failed) return found
     w.allow('open', cx.caller, req.path, found.dentry.path, needs)
@@ -63,24 +55,16 @@ export const open = (w: Warden): Extension<'open'> => ({
 export const create = (w: Warden): Extension<'create'> => ({
   request(req, cx) {
     const dentry = w.glance(req.path, openMode(req.flags) === FOLLOW, cx)
-    if (dentry === undefined) return AROUND
     const needs = openNeeds(req.flags) | CREATE
+    if (dentry === undefined) return w.byText<'create'>(req, req.path, cx, needs, 0)
     if ((w.decider.for(cx.caller).judgeDentry(dentry) & needs) !== needs) return AROUND
     w.fast++
     w.allow('create', cx.caller, req.path, req.path, needs)
     return annotate<'create'>(req, dentry)
   },
+  ...w.afterText('create'),
   *around(req, cx) {
     const needs = openNeeds(req.flags)
-    const { path } = req
-    const guess = w.guess(path, w.decider.for(cx.caller).judge(path), needs | CREATE, 0)
-    if (guess !== undefined && isPlain(path)) {
-      const out = yield* attempt('create', withDentry<'create'>(req, guess))
-      if (!isLed(out)) {
-        w.sent('create', cx.caller, path, needs | CREATE)
-        return out
-      }
-    }
     const q = w.question('create', cx, req.path, openMode(req.flags), needs)
     const found = yield* walk(q, w)
     if (found instanceof Failed) return found

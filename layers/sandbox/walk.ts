@@ -72,10 +72,7 @@ const charCodeAt = uncurry(String.prototype.charCodeAt)
 const indexOf = uncurry(String.prototype.indexOf as (this: string, what: string, from?: number) => number)
 const lastIndexOf = uncurry(String.prototype.lastIndexOf as (this: string, what: string, from?: number) => number)
 const slice = uncurry(String.prototype.slice as (this: string, from: number, to?: number) => string)
-const exec = uncurry(RegExp.prototype.exec as (this: RegExp, text: string) => unknown)
 const SLASH = 47
-/** An empty name, `.` or `..`. */
-const ODD = /\/\.{0,2}(?:\/|$)/
 
 const skipSlashes = (path: string, from: number): number => {
   let at = from
@@ -101,9 +98,6 @@ const tooLong = (path: string): boolean => {
   }
   return bytes > PATH_MAX
 }
-
-/** Whether `path` is spelled as a canonical one is: names and single slashes only. What stands there may still be a link. */
-export const isPlain = (path: string): boolean => charCodeAt(path, 0) === SLASH && exec(ODD, path) === null
 
 /** Whether the policy allows what `q` asks for, on a path with these actions. */
 export const satisfies = (q: Question, mask: number, isDirectory: boolean): boolean => {

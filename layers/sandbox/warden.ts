@@ -1,17 +1,24 @@
 /** What every hook of a sandbox shares: its rules, its place in the stack, its refusals. */
 import {
+  AROUND,
   type Caller,
   type Context,
   type Dentry,
+  type Extension,
   Failed,
+  NEXT,
   type Op,
   type Path,
+  type PathOp,
   type Peek,
+  type Reply,
+  type Request,
   type Site,
 } from '../../lib/layer.js'
 import type { Audit } from './audit.js'
-import { Decider } from './decide.js'
+import { Decider, PLAIN } from './decide.js'
 import type { Policy } from './policy.js'
+import { annotate } from './send.js'
 import type { Mode, Question, Warden as Refuser } from './walk.js'
 
 export class Warden implements Refuser {
@@ -54,10 +61,38 @@ export class Warden implements Refuser {
    * What to send down without a walk: `path` is spelled canonically, so that its text says what it means unless a link is
    * in it, and the lower refuses it then. undefined where the text alone does not do.
    */
-  guess(path: Path, mask: number, all: number, any: number): Dentry | undefined {
-    if (!this.enforced || this.noLinks) return undefined
+  guess(path: Path, mask: number, all: number, any: number): Guess | undefined {
+    if (!this.enforced || this.noLinks || (mask & PLAIN) === 0) return undefined
     if ((mask & all) !== all || (any !== 0 && (mask & any) === 0)) return undefined
-    return { path, exists: true, isLink: false, security: undefined }
+    return new Guess(path, all | any)
+  }
+
+  /** Sends a request so, if that will do. */
+  byText<O extends PathOp>(req: Request<O>, path: Path, cx: Context, all: number, any: number) {
+    const guess = this.guess(path, this.decider.for(cx.caller).judgeText(path), all, any)
+    if (guess === undefined) return AROUND
+    this.fast++
+    return annotate<O>(req, guess)
+  }
+  /** The way up of such a request: what a link in the way may have made of it, and what somebody wants to know. */
+  afterText<O extends PathOp>(op: O): Pick<Extension<O>, 'error' | 'reply'> {
+    const error = (errno: string, req: Request<O>, cx: Context) => {
+      if ((errno === 'ELOOP' || errno === 'ENOTDIR') && !isOnFd(req)) return AROUND
+      if (this.audit.all) this.#settle(op, req, cx)
+      return NEXT
+    }
+    if (!this.audit.all) return { error }
+    return {
+      error,
+      reply: (value: Reply<O>, req: Request<O>, cx: Context) => {
+        this.#settle(op, req, cx)
+        return value
+      },
+    }
+  }
+  #settle(op: Op, req: Request<PathOp>, cx: Context): void {
+    const { dentry } = req
+    if (dentry instanceof Guess) this.allow(op, cx.caller, dentry.path, dentry.path, dentry.needs)
   }
 
   /**
@@ -93,6 +128,21 @@ export class Warden implements Refuser {
     if (this.audit.all) this.audit.record(caller, op, asked, resolved, 'allow', needs, this.decider.for(caller))
   }
 }
+
+/** A path that was sent as it is spelled. */
+class Guess implements Dentry {
+  readonly exists = true
+  readonly isLink = false
+  security: unknown = undefined
+  constructor(
+    readonly path: Path,
+    readonly needs: number,
+  ) {}
+}
+
+const { hasOwn } = Object
+/** Whether a request is on an open file: as it says itself, not what `Object.prototype` was made to say. */
+export const isOnFd = (req: object): boolean => (req as { fd?: number }).fd !== undefined && hasOwn(req, 'fd')
 
 /** What may come of a link in the way of a request that must not follow any: then the path has to be walked. */
 export const isLed = (out: unknown): out is Failed => out === LOOP || out === NOTDIR

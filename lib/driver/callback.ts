@@ -7,7 +7,7 @@ import type { Op, Reply, Request, Stats } from '../op.js'
 import { append } from '../primordials.js'
 import { makeStats } from '../stats.js'
 import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Replied } from '../verdict.js'
-import { BAD_FD, isForeign, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
+import { Again, BAD_FD, isForeign, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
 
 /** Perform one request, from the top. */
 export const runAsync = <O extends Op>(x: Exchange, op: O, req: Request<O>, cx: Context, done: Done<O>): void => {
@@ -176,7 +176,7 @@ class Run {
     }
     if (plan.opens && typeof out === 'number')
       x.opened(out, this.#req as Request<'open'>, this.#at === plan.steps.length)
-    let value = out
+    let value: Reply<Op> | Failed | Again = out
     if (plan.hasUp && this.#at > this.#from) {
       const wasBusy = x.busy
       x.busy = true
@@ -189,7 +189,28 @@ class Run {
       }
       x.busy = wasBusy
     }
-    this.done(null, value)
+    if (value instanceof Again) this.#again(value)
+    else this.done(null, value)
+  }
+
+  #again({ at, req }: Again): void {
+    const { ext, index } = this.#plan.steps[at] as Step
+    this.#at = at
+    this.#req = req
+    const { x } = this
+    const wasBusy = x.busy
+    x.busy = true
+    let out: Reply<Op> | Failed | typeof PENDING = PENDING
+    let failure: unknown = null
+    try {
+      const generator = (ext.around as NonNullable<typeof ext.around>)(req as never, this.cx)
+      out = this.#advance(generator, index, nested(this.cx), undefined)
+    } catch (thrown) {
+      failure = thrown
+    }
+    x.busy = wasBusy
+    if (failure !== null) this.#land(failure, undefined)
+    else if (out !== PENDING) this.#land(null, out)
   }
 }
 

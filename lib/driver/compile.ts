@@ -7,19 +7,19 @@
  */
 import type { Exchange, Plan, RunPlan, Step } from '../exchange.js'
 import { Failed, NEXT, Replied } from '../verdict.js'
-import { BAD_FD, REENTERED, type unwind } from './unwind.js'
+import { BAD_FD, REENTERED } from './unwind.js'
 
 /** What the text leaves for: the interpreter, which imports this file. */
 interface Interpreter {
   readonly resume: unknown
-  readonly unwind: typeof unwind
+  readonly rise: unknown
   readonly UNHEARD: symbol
 }
 
 /** @returns undefined where code may not be generated from strings (`--disallow-code-generation-from-strings`) */
 export const compilePlan = (x: Exchange, plan: Plan, interpreter: Interpreter): RunPlan | undefined => {
   const { steps } = plan
-  const { resume, unwind: rest, UNHEARD } = interpreter
+  const { resume, rise: unwind, UNHEARD } = interpreter
   let body = ''
   if (x.refusesReentry) body += 'if (x.busy) return REENTERED\nx.busy = true\ntry {\n'
   if (plan.onFd && x.ownFilesOnly) body += 'if (req.fd !== undefined && req.file === undefined) return BAD_FD\n'
@@ -55,7 +55,7 @@ return resume(x, plan, 0, ${k}, req, cx, v)
   const text = `'use strict'; const ${head}\nreturn function run(req, cx) {\n${body}\n}`
   try {
     const make = new Compiled(NAMES, text) as (...args: unknown[]) => RunPlan
-    return make(x, plan, NEXT, Replied, Failed, REENTERED, BAD_FD, resume, rest, UNHEARD)
+    return make(x, plan, NEXT, Replied, Failed, REENTERED, BAD_FD, resume, unwind, UNHEARD)
   } catch (thrown) {
     if (thrown instanceof EvalError) return undefined
     throw thrown
@@ -77,7 +77,7 @@ const rise = ({ steps, opens, writes }: Plan, at: number): string => {
     if (ext.error !== undefined) errors = true
     if (ext.reply !== undefined) replies += `out = h${k}.reply(out, req, cx); `
   }
-  if (errors) text += `if (out instanceof Failed) return unwind(plan, 0, ${at}, out, req, undefined, -1, cx); `
+  if (errors) text += `if (out instanceof Failed) return unwind(x, plan, 0, ${at}, out, req, undefined, -1, cx); `
   else if (replies !== '') text += 'if (out instanceof Failed) return out; '
   return `${text}${replies}return out`
 }

@@ -6,7 +6,7 @@ import type { Op, Reply, Request } from '../op.js'
 import { append } from '../primordials.js'
 import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Replied, type Verdict } from '../verdict.js'
 import { compilePlan } from './compile.js'
-import { BAD_FD, isForeign, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
+import { Again, BAD_FD, isForeign, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
 
 type Out = Reply<Op> | Failed
 
@@ -20,7 +20,7 @@ export const UNHEARD: unique symbol = Symbol('plyfs.unheard')
 /** The plan of `op` as a function, for callers that keep it: compiled where code may be generated, else interpreted. */
 export const syncPlan = (x: Exchange, op: Op): RunPlan => {
   const plan = x.plans[op]
-  plan.run ??= compilePlan(x, plan, { resume, unwind, UNHEARD }) ?? interpretPlan(x, plan)
+  plan.run ??= compilePlan(x, plan, { resume, rise, UNHEARD }) ?? interpretPlan(x, plan)
   return plan.run
 }
 
@@ -108,7 +108,30 @@ const resume = (
   if (plan.opens && typeof out === 'number') x.opened(out, req as Request<'open'>, !answered)
   if (plan.writes) x.epoch++
   if (!plan.hasUp || at === from) return out as Out
-  return unwind(plan, from, at, out as Out, req, replaced, passedAt, cx)
+  return rise(x, plan, from, at, out as Out, req, replaced, passedAt, cx)
+}
+
+/** The way up from just above step `at`. */
+const rise = (
+  x: Exchange,
+  plan: Plan,
+  from: number,
+  at: number,
+  out: Out,
+  req: Request<Op>,
+  replaced: Replaced | undefined,
+  passedAt: number,
+  cx: Context,
+): Out => {
+  let value = unwind(plan, from, at, out, req, replaced, passedAt, cx)
+  while (value instanceof Again) {
+    const { at: again, req: seen } = value
+    const { ext, index } = plan.steps[again] as Step
+    const made = runAround(x, (ext.around as NonNullable<typeof ext.around>)(seen as never, cx), index, cx)
+    if (plan.opens && typeof made === 'number') x.opened(made, seen as Request<'open'>, false)
+    value = unwind(plan, from, again, made, seen, replaced, passedAt, cx)
+  }
+  return value
 }
 
 const runAround = (x: Exchange, generator: Generator<Call<Op>, Out, Out>, index: number, cx: Context): Out => {

@@ -2,10 +2,18 @@
 import type { Context } from '../context.js'
 import { type Exchange, notAVerdict, type Plan, type Step } from '../exchange.js'
 import type { Op, Reply, Request } from '../op.js'
-import { Failed, NEXT, PASSTHROUGH, Replied } from '../verdict.js'
+import { AROUND, Failed, NEXT, PASSTHROUGH, Replied } from '../verdict.js'
 
 /** Requests that were replaced on the way down, with the step that did it: [step, request, step, request …]. */
 export type Replaced = (number | Request<Op>)[]
+
+/** On the way up, step `at` wants its `around` run on the request that it has seen, and what that gives taken on up. */
+export class Again {
+  constructor(
+    readonly at: number,
+    readonly req: Request<Op>,
+  ) {}
+}
 
 /**
  * Take `out` from just above step `at` up to step `from`.
@@ -20,7 +28,7 @@ export const unwind = (
   replaced: Replaced | undefined,
   passedAt: number,
   cx: Context,
-): Reply<Op> | Failed => {
+): Reply<Op> | Failed | Again => {
   let value = out
   let seen = req
   for (let k = at - 1; k >= from; k--) {
@@ -39,6 +47,7 @@ export const unwind = (
       if (verdict === NEXT || verdict === PASSTHROUGH) continue
       if (verdict instanceof Replied) value = verdict.value
       else if (verdict instanceof Failed) value = verdict
+      else if (verdict === AROUND && ext.around !== undefined) return new Again(k, seen)
       else throw notAVerdict(step, plan.op, 'error', verdict)
     } else if (ext.reply !== undefined) {
       value = ext.reply(value as never, seen as never, cx)

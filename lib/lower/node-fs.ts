@@ -16,5 +16,7 @@ const STACK = Symbol.for('plyfs.stack')
 export const nodeFsLower = (fs: NodeFsLike): Lower => {
   if (isNodeFs(fs)) return hostLower()
   // memfs and stacks answer as node:fs does, and Errors are dear.
-  return lowerOf(fs, { quiet: '__vol' in fs || STACK in fs })
+  // A stack does not hide ENOTDIR, and to try it out would ask every stack below.
+  if (STACK in fs) return { ...lowerOf(fs, { quiet: true, explains: false }), foreign: true }
+  return { ...lowerOf(fs, { quiet: '__vol' in fs }), foreign: true }
 }

@@ -59,7 +59,12 @@ const back =
  * @param plain the same opcodes as their mappings say
  * @param quiet whether `throwIfNoEntry: false` may be trusted: a missing file then costs no Error
  */
-export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'lookup'>, quiet: boolean): Ops => {
+export const directOps = (
+  fs: AnyFs,
+  plain: Pick<Lower['ops'], 'getattr' | 'lookup'>,
+  quiet: boolean,
+  asks: boolean,
+): Ops => {
   const ops: Ops = {}
   const own = (name: string): Fn | undefined => {
     const fn = fs[name]
@@ -75,7 +80,7 @@ export const directOps = (fs: AnyFs, plain: Pick<Lower['ops'], 'getattr' | 'look
   const [read, write, open, close] = [own('read'), own('write'), own('open'), own('close')]
   const rounded = quiet ? QUIET : LOUD
   const precise = quiet ? QUIET_PRECISE : PRECISE
-  const explains = quiet && hidesENOTDIR(fs)
+  const explains = quiet && asks && hidesENOTDIR(fs)
 
   if (has(statSync) && has(lstatSync) && has(fstatSync)) {
     ops.getattr = {

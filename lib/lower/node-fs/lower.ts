@@ -16,6 +16,8 @@ export interface NodeFsOptions {
    * unionfs takes that undefined for an answer and does not ask its other members.
    */
   readonly quiet?: boolean
+  /** Whether a quiet stat may be silent about ENOTDIR too, so that it is tried out. Default true. */
+  readonly explains?: boolean
 }
 
 const ENOSYS = Failed.of('ENOSYS')
@@ -27,7 +29,7 @@ export const lowerOf = (fs: NodeFsLike, options: NodeFsOptions = {}): Lower => {
   // Those without a mapping are composed below.
   for (const op of OPS) ops[op] = mapped(target, maps[op] ?? (() => ENOSYS))
   const plain = { ...ops } as Lower['ops']
-  Object.assign(plain, directOps(target, plain, options.quiet ?? false))
+  Object.assign(plain, directOps(target, plain, options.quiet ?? false, options.explains ?? true))
   return {
     name: options.name ?? (fs as { constructor?: { name?: string } }).constructor?.name ?? 'fs',
     ops: { ...plain, ...composedOps(target, plain) },
