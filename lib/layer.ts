@@ -76,6 +76,6 @@ export {
   type WriteOp,
 } from './op.js'
 export { decodePath, pathBytes } from './path-bytes.js'
-export { append, hardened, hardened, uncurryThis } from './primordials.js'
+export { append, hardened, uncurryThis } from './primordials.js'
 export { keepStats, makeStats, preciseOf, type StatFields, toBigIntStats } from './stats.js'
 export { AROUND, Failed, Forward, fail, forward, NEXT, PASSTHROUGH, Replied, reply, type Verdict } from './verdict.js'

@@ -9,7 +9,7 @@ import { memoryLower } from './lower/memory.js'
 import { nodeFsLower } from './lower/node-fs.js'
 import type { Done, Lower } from './lower.js'
 import type { Op, Reply, Request } from './op.js'
-import { type Base, compose, STACK, type StackMark } from './stack.js'
+import { type Base, compose, STACK, StackError, type StackMark } from './stack.js'
 import type { Failed } from './verdict.js'
 
 /**
@@ -97,6 +97,15 @@ export const withCaller = (fs: PlyFs, caller: Partial<Caller>): PlyFs => {
 
 const markOf = (fs: object): StackMark => (fs as { [STACK]?: StackMark })[STACK] ?? bareMark
 
+/** Each stack that cannot be taken apart adds to the JavaScript stack: more of them than this overflow it. */
+const MAX_OPAQUE = 128
+const tooOpaque = (depth: number): StackError =>
+  new StackError(
+    'ELOOP',
+    `ELOOP: ${depth} stacks on each other, the topmost made by another copy of the package or behind a Proxy; ` +
+      `only ${MAX_OPAQUE} such may be; use one copy of plyfs, which takes stacks apart`,
+  )
+
 const baseOf = (lower: LowerFs | undefined): Base => {
   if (lower === undefined) return { ...bareMark, lower: memoryLower(), layers: [], beneath: [] }
   if (lower === null || (typeof lower !== 'object' && typeof lower !== 'function')) {
@@ -112,5 +121,6 @@ const baseOf = (lower: LowerFs | undefined): Base => {
     return { lower: exchange.lower, layers, depth, maxDepth, beneath: names.slice(layers.length), inner: exchange }
   }
   // Another copy of the package, or a Proxy of a stack: opaque, but its depth still counts.
+  if (depth >= MAX_OPAQUE) throw tooOpaque(depth)
   return { lower: nodeFsLower(lower), layers: [], depth, maxDepth, beneath: names }
 }

@@ -2,6 +2,7 @@ import test from 'ava'
 import { type StackDepthOptions, stackDepth } from '../../layers/stack-depth.js'
 import { ConfigError } from '../../lib/codec/error.js'
 import { type Layer, layer } from '../../lib/extension.js'
+import { memoryLower } from '../../lib/lower/memory.js'
 import { compose, StackError } from '../../lib/stack.js'
 import { NEXT } from '../../lib/verdict.js'
 import { Asker, baseOf, conventions, exchangeOver, grounds } from './harness.js'
@@ -25,7 +26,7 @@ test('a limit below holds for what is stacked on it', (t) => {
 })
 
 test('no opcode pays for it', (t) => {
-  const { exchange } = over(0, [stackDepth()])
+  const { exchange } = compose(baseOf(memoryLower()), [stackDepth()])
   t.deepEqual(stackDepth().extensions, {})
   t.true(exchange.isDirect('getattr') && exchange.isDirect('read'))
   t.deepEqual(stackDepth({ max: 3 }).stats(), { max: 3 })
