@@ -7,10 +7,6 @@ import { beside, called, type Fs, thrown, tried } from './beside.js'
 // biome-ignore lint/suspicious/noExplicitAny: any function of node:fs, with any arguments
 type Any = Record<string, (...args: any[]) => any>
 const any = (fs: object): Any => fs as unknown as Any
-const later = (turns: number, run: () => void): void => {
-  if (turns === 0) process.nextTick(run)
-  else setImmediate(() => (turns === 1 ? run() : later(turns - 1, run)))
-}
 const name = (value: unknown): unknown => (value as { name?: string } | undefined)?.name ?? value
 
 for (const turns of [0, 1]) {
@@ -190,8 +186,8 @@ beside('forms of read', async (fs, dir) => {
     out.push(await tried(() => fs.readSync(fd, buffer, form as never)), String(buffer))
     out.push(await tried(() => called((cb) => any(fs).read?.(fd, buffer, form, cb))))
     out.push(await tried(async () => (await called((cb) => any(fs).read?.(fd, { buffer, ...form }, cb)))[1]))
-    out.push(await tried(async () => (await any(handle).read?.(buffer, form)).bytesRead))
-    out.push(await tried(async () => (await any(handle).read?.({ buffer, ...form })).bytesRead))
+    out.push(await tried(async () => (await any(handle).read?.(buffer, form))?.bytesRead))
+    out.push(await tried(async () => (await any(handle).read?.({ buffer, ...form }))?.bytesRead))
   }
   for (const odd of [false, true, Infinity, 42n, Symbol('x'), 'x', [], () => {}]) {
     out.push(thrown(() => fs.readSync(fd, Buffer.alloc(2), odd as never)))
