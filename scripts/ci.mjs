@@ -5,6 +5,7 @@ const steps = [
   { run: 'npm ci && npm test', ava: true }, // the README's own command
   { run: 'npm run build' },
   { run: 'PLYFS_HOSTILE=all npm run test:dist', ava: true }, // and every attack in every form
+  { run: 'npm run test:newest', ava: true }, // the newest Node in the npm registry
   { run: 'npm run publint' },
   { run: 'npm run attw' },
   { run: 'npm run bench -- --smoke' },

@@ -17,6 +17,7 @@ import { onFile } from './fields.js'
 import type { Method } from './method.js'
 import { perform, performSync } from './perform.js'
 import { objectOf, pathOf, shownPath } from './validate.js'
+import { nodeMajor } from './versions.js'
 import { contextOf, type View } from './view.js'
 
 const OPS: readonly Op[] = ['open', 'read', 'release', 'getattr']
@@ -63,8 +64,6 @@ class Blob extends NodeBlob {
     )
   }
 }
-
-const nodeMajor = Number.parseInt(process.versions.node, 10)
 
 /** Before Node 26, Node does not say why. */
 const cannotOpen = (failed: Failed, path: unknown): Error =>

@@ -14,6 +14,7 @@ import { fsError } from './errors.js'
 import type { Method } from './method.js'
 import { makeAll } from './mkdir.js'
 import { callbackOf, checkBoolean, givenPath, integerOf, pathOf, shownPath } from './validate.js'
+import { CP_REFUSES_DIRECTORIES } from './versions.js'
 import type { View } from './view.js'
 
 const COPY_MAX = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE | constants.COPYFILE_FICLONE_FORCE
@@ -164,6 +165,10 @@ class Copy {
   }
 
   *#copyDirectory(from: Stats, to: Stats | undefined, src: string, dest: string): Steps<void> {
+    const { errorOnExist, force } = this.options
+    if (to !== undefined && CP_REFUSES_DIRECTORIES && !this.sync && errorOnExist && !force) {
+      throw refuse.alreadyThere(dest)
+    }
     if (to === undefined) yield* ask('mkdir', mkdirOf(pathOf(dest), 0o777), 'mkdir', dest)
     const entries = yield* ask('readdir', onPath(pathOf(src)), 'opendir', src)
     for (const { name } of entries) {

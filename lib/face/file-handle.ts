@@ -21,6 +21,7 @@ import {
 } from './handle-io.js'
 import { perform } from './perform.js'
 import { checkBoolean, idOf, integerOf, modeOf, objectOf, timeOf } from './validate.js'
+import { nodeMajor } from './versions.js'
 import { contextOf, type View } from './view.js'
 import { webStream } from './web-stream.js'
 
@@ -32,8 +33,6 @@ export interface StreamMakers {
   readonly ReadStream: new (path: unknown, options?: unknown) => NodeJS.ReadableStream
   readonly WriteStream: new (path: unknown, options?: unknown) => NodeJS.WritableStream
 }
-
-const nodeMajor = Number.parseInt(process.versions.node, 10)
 
 let deprecationShown = false
 /** Closes what its owner forgot, and says so, as Node does. */

@@ -8,9 +8,9 @@ import { perform } from './perform.js'
 import { Fault, readWhole } from './read-whole.js'
 import { bytesOf, checkBoolean, copiedOptions, integerOf, isView, objectOf, signalOf } from './validate.js'
 import { gathered, joined, NO_VECTORS, scatter, vectorPosition, viewsOf } from './vectors.js'
+import { nodeMajor } from './versions.js'
 import type { View } from './view.js'
 
-const nodeMajor = Number.parseInt(process.versions.node, 10)
 /** The most that one read or write moves: Linux's own limit, and libuv's. */
 const IO_MAX = 2 ** 31 - 1
 const WRITE_CHUNK = 512 * 1024

@@ -7,6 +7,7 @@ import { ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } 
 import { fsError } from './errors.js'
 import type { Method } from './method.js'
 import { callbackOf, checkBoolean, modeOf, pathOf, shownPath } from './validate.js'
+import { MKDIR_OPTIONS_MODE } from './versions.js'
 
 interface Wanted {
   readonly mode: unknown
@@ -18,6 +19,9 @@ const wanted = (options: unknown): Wanted => {
   const { mode = 0o777, recursive = false } = options as Partial<Wanted>
   return { mode, recursive }
 }
+
+const modeName = (options: unknown): string =>
+  options !== null && typeof options === 'object' ? MKDIR_OPTIONS_MODE : 'mode'
 
 function* steps(path: string, shown: unknown, mode: number, recursive: boolean): Steps<unknown> {
   if (!recursive) return yield* ask('mkdir', mkdirOf(path, mode), 'mkdir', shown)
@@ -70,7 +74,7 @@ export const mkdir: Method = {
       const { mode, recursive } = wanted(options)
       const at = pathOf(path)
       const deep = checkBoolean(recursive, 'options.recursive')
-      return driveSync(v, steps(at, shownPath(path), modeOf(mode, 'mode'), deep))
+      return driveSync(v, steps(at, shownPath(path), modeOf(mode, modeName(options)), deep))
     },
   callback: (v) =>
     function mkdir(path: unknown, options: unknown, callback: unknown) {
@@ -78,7 +82,7 @@ export const mkdir: Method = {
       const cb = callbackOf(typeof options === 'function' ? options : callback)
       const at = pathOf(path)
       const deep = checkBoolean(recursive, 'options.recursive')
-      driveAsync(v, steps(at, shownPath(path), modeOf(mode, 'mode'), deep), ending(cb))
+      driveAsync(v, steps(at, shownPath(path), modeOf(mode, modeName(options)), deep), ending(cb))
     },
   promise: (v) =>
     async function mkdir(path: unknown, options: unknown) {

@@ -6,6 +6,7 @@ import { type Method, request } from './method.js'
 import { performSync } from './perform.js'
 import { goesStraight, straightOf } from './straight.js'
 import { callbackOf, integerOf, isView } from './validate.js'
+import { READ_POSITION_FITS } from './versions.js'
 
 const MAX_INT32 = 2147483647
 const DEFAULT_SIZE = 16384
@@ -26,16 +27,16 @@ const checkOptions = (options: unknown): void => {
 const offsetOf = (offset: unknown): number => integerOf(offset, 'offset', 0, Number.MAX_SAFE_INTEGER)
 
 /** Where to read: null is the file's own offset. */
-const readPosition = (position: unknown): number | bigint | null => {
+const readPosition = (position: unknown, length: number): number | bigint | null => {
   if (position === null || position === undefined) return null
   if (typeof position === 'number') {
     integerOf(position, 'position', -1, Number.MAX_SAFE_INTEGER)
     return position < 0 ? null : position
   }
   if (typeof position === 'bigint') {
-    if (position < -(2n ** 63n) || position > 2n ** 63n - 1n) {
-      throw outOfRange('position', `>= ${-(2n ** 63n)} && <= ${2n ** 63n - 1n}`, position)
-    }
+    const min = READ_POSITION_FITS ? -1n : -(2n ** 63n)
+    const max = 2n ** 63n - 1n - (READ_POSITION_FITS ? BigInt(length) : 0n)
+    if (position < min || position > max) throw outOfRange('position', `>= ${min} && <= ${max}`, position)
     return position < 0n ? null : position
   }
   throw invalidArgType('position', 'of type bigint or integer', position)
@@ -91,7 +92,7 @@ export const read: Method = {
       const size = (length as number) | 0
       if (size === 0) return 0
       checkRead(buffer, at, size)
-      const where = readPosition(position)
+      const where = readPosition(position, size)
       return performSync(v, 'read', { fd: number, file, buffer, offset: at, length: size, position: where }, 'read')
     }
   },
@@ -154,7 +155,7 @@ export const read: Method = {
         return
       }
       checkRead(buffer, at, size)
-      const where = readPosition(position)
+      const where = readPosition(position, size)
       const req = { fd: number, file, buffer, offset: at, length: size, position: where }
       request(v, 'read', req, 'read', undefined, (error, bytes) => done(error, bytes ?? 0, buffer))
     }

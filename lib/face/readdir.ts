@@ -11,6 +11,7 @@ import type { Method } from './method.js'
 import { DIRENT, S_IFDIR, S_IFMT } from './modes.js'
 import { performSync } from './perform.js'
 import { callbackOf, checkBoolean, givenPath, type Options, optionsOf, pathOf, shownPath } from './validate.js'
+import { READDIR_FOLLOWS, READDIR_PROMISE_BY_LEVEL } from './versions.js'
 
 const { UV_DIRENT_DIR, UV_DIRENT_LINK, UV_DIRENT_UNKNOWN } = DIRENT
 const OPS: readonly Op[] = ['readdir', 'getattr', 'lookup']
@@ -72,10 +73,12 @@ interface Listing {
   readonly entries: readonly Entry[] | undefined
 }
 /**
- * @param depthFirst promises read a directory when it is found, and list the last one found first; the others list
- *   level by level
+ * @param promised promises read a directory when it is found, and list the last one found first; the others, and all in
+ *   later versions, list level by level
  */
-function* deep(path: string, base: string, options: Options, depthFirst: boolean): Steps<unknown> {
+function* deep(path: string, base: string, options: Options, promised: boolean): Steps<unknown> {
+  const depthFirst = promised && !READDIR_PROMISE_BY_LEVEL
+  const follows = promised ? READDIR_FOLLOWS.promise : READDIR_FOLLOWS.sync
   const { encoding, withFileTypes } = options
   const out: unknown[] = []
   const queue: Listing[] = [{ at: path, shown: base, entries: undefined }]
@@ -89,9 +92,9 @@ function* deep(path: string, base: string, options: Options, depthFirst: boolean
       if (withFileTypes) {
         type = yield* typeOf(entry, at, innerShown)
         out.push(new Make(encodeName(entry.name, encoding), type, shown))
-      } else {
-        out.push(encodeName(relative(base, innerShown), encoding))
-        // Where only names are wanted, Node looks through links.
+      } else out.push(encodeName(relative(base, innerShown), encoding))
+      // Where only names are wanted, every Node looks through links.
+      if (!withFileTypes || follows) {
         if (type === UV_DIRENT_LINK || type === UV_DIRENT_UNKNOWN) {
           const stats = yield* tryAsk('getattr', getattrOf(inner, true))
           if (!(stats instanceof Failed) && (stats.mode & S_IFMT) === S_IFDIR) type = UV_DIRENT_DIR
@@ -108,10 +111,10 @@ function* deep(path: string, base: string, options: Options, depthFirst: boolean
   return out
 }
 
-const stepsOf = (path: string, given: unknown, options: Options, depthFirst: boolean): Steps<unknown> => {
+const stepsOf = (path: string, given: unknown, options: Options, promised: boolean): Steps<unknown> => {
   const shown = shownPath(given)
   return options.recursive
-    ? deep(path, typeof shown === 'string' ? shown : givenPath(shown), options, depthFirst)
+    ? deep(path, typeof shown === 'string' ? shown : givenPath(shown), options, promised)
     : flat(path, shown, options)
 }
 const checkRecursive = ({ recursive }: Options): void => {

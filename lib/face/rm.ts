@@ -9,6 +9,7 @@ import { fsError, systemError } from './errors.js'
 import type { Method } from './method.js'
 import { S_IFDIR, S_IFMT } from './modes.js'
 import { callbackOf, checkBoolean, givenPath, integerOf, pathOf, shownPath } from './validate.js'
+import { RM_SYNC_FORGIVES_ENOTDIR } from './versions.js'
 
 const MAX_INT32 = 2147483647
 const MAX_UINT32 = 4294967295
@@ -101,6 +102,7 @@ function* removeDirectory(path: string, shown: string, options: RmOptions, first
 
 function* removeAll(path: string, shown: string, options: RmOptions): Steps<void> {
   const trouble = yield* rimraf(path, shown, options)
+  if (RM_SYNC_FORGIVES_ENOTDIR && options.sync && options.force && trouble?.failed.errno === 'ENOTDIR') return
   if (trouble !== undefined) throw trouble.error()
 }
 

@@ -99,6 +99,19 @@ const times = (atime: unknown, mtime: unknown) => ({ atime: timeOf(atime, 'atime
 const sizeOf = (len: unknown): number =>
   Math.max(0, integerOf(len === undefined ? 0 : len, 'len', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
 
+const readlink = (name: string) =>
+  single({
+    op: 'readlink',
+    syscall: 'readlink',
+    arity: 2,
+    optional: 1,
+    parse: (_v, path, options) => {
+      optionsOf(options)
+      return onPath(pathOf(path, name))
+    },
+    value: (target, _req, _path, options) => encodeName(target, encodingOf(options)),
+  })
+
 export const singles = {
   stat: stat('stat'),
   lstat: stat('lstat'),
@@ -187,17 +200,8 @@ export const singles = {
     },
     onFdOnly,
   ),
-  readlink: single({
-    op: 'readlink',
-    syscall: 'readlink',
-    arity: 2,
-    optional: 1,
-    parse: (_v, path, options) => {
-      optionsOf(options)
-      return onPath(pathOf(path, READLINK_PATH))
-    },
-    value: (target, _req, _path, options) => encodeName(target, encodingOf(options)),
-  }),
+  // Promises call it so in every version.
+  readlink: { ...readlink(READLINK_PATH), promise: readlink('oldPath').promise as NonNullable<Method['promise']> },
   symlink: arrange(
     single({
       op: 'symlink',

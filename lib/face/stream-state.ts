@@ -61,7 +61,7 @@ const connect = (v: View, stream: Target, path: unknown, options: Options, flags
   if (given) throw notImplemented('FileHandle with fs')
   const own = operationsOf(fd)
   stream[symbols.fs] = own
-  stream.fd = fd.fd
+  stream.fd = fdOf(fd.fd)
   retain(fd)
   fd.on('close', () => stream.close())
   return own

@@ -8,6 +8,7 @@ import { aggregate } from './errors.js'
 import type { Fn, Method } from './method.js'
 import { byName, replaced } from './surface.js'
 import { callbackOf, integerOf, pathOf, shownPath } from './validate.js'
+import { TRUNCATE_PATHS_ONLY } from './versions.js'
 import type { View } from './view.js'
 
 const lengthOf = (len: unknown): number => integerOf(len, 'len', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
@@ -65,7 +66,7 @@ export const truncate: Method = {
   ops: OPS,
   sync: (v) =>
     function truncateSync(path: unknown, len: unknown) {
-      if (typeof path === 'number') {
+      if (typeof path === 'number' && !TRUNCATE_PATHS_ONLY) {
         warnOfDescriptor()
         return (v.surface.at.ftruncateSync as Fn)(path, len)
       }
@@ -76,7 +77,7 @@ export const truncate: Method = {
     },
   callback: (v) =>
     function truncate(path: unknown, lenArg: unknown, callback: unknown) {
-      if (typeof path === 'number') {
+      if (typeof path === 'number' && !TRUNCATE_PATHS_ONLY) {
         warnOfDescriptor()
         return (v.surface.at.ftruncate as Fn)(path, lenArg, callback)
       }

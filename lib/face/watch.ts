@@ -17,6 +17,7 @@ import {
   shownPath,
   signalOf,
 } from './validate.js'
+import { WATCH_SWAPS_ENCODING } from './versions.js'
 import { contextOf, type View } from './view.js'
 
 /** Starts a watcher below. @throws the Error of a failure, with `filename` as Node's has it */
@@ -67,9 +68,6 @@ const checkRecursive = ({ recursive, persistent, signal, encoding }: Record<stri
 /** What Node keeps for a consumer that is slower than the events (`maxQueue` of later versions). */
 const MAX_QUEUE = 2048
 
-/** Before Node 24 this one message has the name and the value the wrong way round. */
-const SWAPS_ENCODING = Number.parseInt(process.versions.node, 10) < 24
-
 async function* watchPromise(v: View, path: unknown, given: unknown = {}) {
   pathOf(path)
   const options = copiedOptions(objectOf(given, 'options'))
@@ -79,7 +77,7 @@ async function* watchPromise(v: View, path: unknown, given: unknown = {}) {
   const checked = checkRecursive(options)
   if (
     !checked &&
-    SWAPS_ENCODING &&
+    WATCH_SWAPS_ENCODING &&
     options.encoding &&
     options.encoding !== 'buffer' &&
     !Buffer.isEncoding(options.encoding as string)

@@ -2,6 +2,7 @@
 import nodeFs from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { beside, called, type Fs, thrown, tried } from './beside.js'
+import { NEWER } from './everything.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: any function of node:fs, with any arguments
 type Any = Record<string, (...args: any[]) => any>
@@ -296,7 +297,19 @@ beside('times', async (fs, dir) => {
   fs.writeFileSync(f, '')
   fs.symlinkSync('f', `${dir}/l`)
   const out: unknown[] = []
-  const times = [0, 1.5, -1.5, '2', '-2', 2 ** 31, 2 ** 32 + 0.5, new Date(1234.5), new Date(-4055), new Date(NaN)]
+  // Newer libuv makes no error of a time that is none.
+  const times = [
+    0,
+    1.5,
+    -1.5,
+    '2',
+    '-2',
+    2 ** 31,
+    2 ** 32 + 0.5,
+    new Date(1234.5),
+    new Date(-4055),
+    ...(NEWER ? [] : [new Date(Number.NaN)]),
+  ]
   const wrong = ['x', '', NaN, Infinity, -Infinity, null, undefined, {}, true, 5n, '1e3', '0x10', ' 7 ']
   const shown = (path: string): unknown => {
     const { atimeMs, mtimeMs, mtime } = fs.lstatSync(path)

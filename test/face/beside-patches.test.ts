@@ -118,7 +118,7 @@ const patched: Record<string, Patched> = {
     fs.symlinkSync('.', `${dir}/l`)
     return spied(fs, ['lstat', 'stat', 'readlink'], () => called((cb) => fs.realpath(`${dir}/l`, cb)))
   },
-  'ReadStream.prototype.open': (fs, dir) => {
+  'ReadStream.prototype.open': async (fs, dir) => {
     fs.writeFileSync(`${dir}/f`, 'x')
     const { prototype } = fs.ReadStream as unknown as { prototype: { open: unknown } }
     const before = prototype.open
@@ -128,11 +128,12 @@ const patched: Record<string, Patched> = {
       ;(this as unknown as { emit(name: string, error: Error): void }).emit('error', new Error('mine'))
     }
     try {
-      fs.createReadStream(`${dir}/f`).on('error', (error) => seen.push(error.message))
+      const stream = fs.createReadStream(`${dir}/f`)
+      await new Promise((resolve) => stream.on('error', (error) => resolve(seen.push(error.message))))
     } finally {
       prototype.open = before
     }
-    return new Promise((resolve) => setTimeout(resolve, 10, seen))
+    return seen
   },
   'a stream class that was replaced': (fs, dir) => {
     const bag = fs as unknown as { ReadStream: unknown; createReadStream(path: string): object }

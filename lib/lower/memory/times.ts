@@ -34,11 +34,14 @@ export const now = (): Stamp => {
   return new Stamp(sec, Math.min(Math.round((ms - sec * 1000) * 1e6), 999_999_999))
 }
 
-/** Seconds as utimes() has them: libuv cuts them off at microseconds. */
+/** Up to Node 20, libuv sets times in microseconds. */
+const WHOLE_MICROSECONDS = Number.parseInt(process.versions.node, 10) < 22
+
+/** Seconds as utimes() has them, cut off as libuv does. */
 export const fromSeconds = (seconds: number): Stamp => {
   const whole = Math.trunc(seconds)
   let nsec = Math.trunc((seconds - whole) * 1e9)
-  nsec -= nsec % 1000
+  if (WHOLE_MICROSECONDS) nsec -= nsec % 1000
   return nsec < 0 ? new Stamp(whole - 1, nsec + 1e9) : new Stamp(whole, nsec)
 }
 export const fromNs = (ns: bigint): Stamp => {
