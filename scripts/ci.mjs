@@ -8,6 +8,7 @@ const steps = [
   { run: 'npm run test:newest', ava: true }, // the newest Node in the npm registry
   { run: 'npm run publint' },
   { run: 'npm run attw' },
+  { run: 'npm run types:consumer' }, // TypeScript 5.9, 6.0 and 7.0, from the npm registry
   { run: 'npm run bench -- --smoke' },
   { run: 'npm run examples' },
 ]

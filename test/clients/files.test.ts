@@ -1,4 +1,4 @@
-// graceful-fs, proper-lockfile, archiver, tar, cacache, write-file-atomic, fs-extra, yauzl.
+// graceful-fs, proper-lockfile, archiver, tar, cacache, write-file-atomic, fs-extra, yauzl, klaw, jsonfile.
 import { once } from 'node:events'
 import { both, installed, load, loadModule, plant } from './places.js'
 
@@ -106,4 +106,28 @@ installed('write-file-atomic', async (t, { fs, dir }) => {
   write.sync(`${dir}/a`, 'third')
   t.is(fs.readFileSync(`${dir}/a`, 'utf8'), 'third')
   t.deepEqual(fs.readdirSync(dir), ['a'])
+})
+
+installed('klaw', async (t, place) => {
+  plant(place)
+  const { dir } = place
+  const { default: klaw } = await loadModule('klaw')
+  const found: string[] = []
+  for await (const { path, stats } of klaw(`${dir}/src`))
+    found.push(`${path.slice(dir.length)}${stats.isDirectory() ? '/' : ''}`)
+  t.deepEqual(found.sort(), ['/src/', '/src/a.js', '/src/inner/', '/src/inner/b.js', '/src/inner/note.txt'])
+  const flat: string[] = []
+  for await (const { path } of klaw(`${dir}/src`, { depthLimit: 0 })) flat.push(path.slice(dir.length))
+  t.deepEqual(flat.sort(), ['/src', '/src/a.js', '/src/inner'])
+})
+
+installed('jsonfile', async (t, { dir }) => {
+  const jsonfile = load('jsonfile')
+  const file = `${dir}/data.json`
+  await jsonfile.writeFile(file, { one: 1 }, { spaces: 2 })
+  t.deepEqual(await jsonfile.readFile(file), { one: 1 })
+  jsonfile.writeFileSync(file, { two: [2] })
+  t.deepEqual(jsonfile.readFileSync(file), { two: [2] })
+  await t.throwsAsync(jsonfile.readFile(`${dir}/none.json`), { code: 'ENOENT' })
+  t.is(jsonfile.readFileSync(`${dir}/none.json`, { throws: false }), null)
 })
