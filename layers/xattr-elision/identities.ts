@@ -27,7 +27,9 @@ export class Identities {
 
   constructor(maxEntries: number) {
     this.table = new LRUCache({
-      max: maxEntries,
+      // Not `max`: it would set all of its room aside at once, which takes longer than a short-lived stack lives.
+      maxSize: maxEntries,
+      sizeCalculation: () => 1,
       // An answer that is under way must not be kept with what nobody will forget.
       dispose: (known) => {
         known.gone = true
