@@ -28,6 +28,8 @@ import { type Inode, type Name, NEGATIVE, POSITIVE, typeOf } from './entries.js'
 import type { Cache } from './state.js'
 
 const S_IFREG = 0o100000
+const NOENT = Failed.of('ENOENT')
+
 export const coherence = (c: Cache): ExtensionMap => {
   const { cache, walker, files } = c
 
@@ -193,8 +195,15 @@ export const coherence = (c: Cache): ExtensionMap => {
     }
     hardened(far)
     return {
-      request(req: Request<O>) {
+      request(req: Request<O>, cx: Context) {
         if (changes(req.flags)) return AROUND
+        if (!cache.isEmpty && !c.isForeign(cx)) {
+          const r = walker.known(req.path, req.dentry, follows(req))
+          if (r?.exists === false) {
+            c.hits++
+            return r.failed ?? NOENT
+          }
+        }
         if (files.opening++ === 0) files.openingSince = cache.stamp
         return NEXT
       },
@@ -206,8 +215,12 @@ export const coherence = (c: Cache): ExtensionMap => {
         files.opened(fd as number, false, isSure ? name.inode : undefined)
         return fd
       },
-      error() {
+      error(errno, req: Request<O>, cx: Context) {
         files.opening--
+        // Where a link may be followed it may be what that leads to that is missing.
+        if (errno === 'ENOENT' && !follows(req) && !cache.isEmpty && !c.isForeign(cx)) {
+          walker.missed(req.path, files.openingSince)
+        }
         return NEXT
       },
       around(req: Request<O>, cx: Context): Around<O> {

@@ -62,6 +62,22 @@ export class Walker {
     return name.state === POSITIVE && name.inode !== undefined && !(follow && name.type === S_IFLNK) ? name : undefined
   }
 
+  /** A request that set out at stamp `t` found that nothing is there under the last name of `path`, and no link either. */
+  missed(path: string, t: number): void {
+    const { cache } = this
+    const cut = cutOf(path)
+    const dir = cut === -1 ? undefined : this.#directory(path, cut)
+    if (dir?.inode === undefined || cache.limits.negativeTtlMs === 0) return
+    const part = path.slice(cut + 1)
+    const at = dir.path === '/' ? `/${part}` : `${dir.path}/${part}`
+    if (at.length > MAX_CHARS) return
+    const name = cache.named(dir.inode, part)
+    if (!cache.holds(name) || !cache.freshAt(name, t)) return
+    if (name.state !== NEGATIVE) cache.touch(name)
+    cache.setNegative(name, cache.clock.at + cache.limits.negativeTtlMs)
+    this.#remember(path, cache.memo.get(path), at, false, false, name, undefined, Math.min(dir.until, name.until))
+  }
+
   /** What is known of the directory of a path that ends at `cut`. */
   #directory(path: string, cut: number): Resolved | undefined {
     const r = this.known(cut === 0 ? '/' : path.slice(0, cut), undefined, true)
