@@ -15,6 +15,7 @@ const STAGES = [
     'test/layers/metadata-cache.test.ts',
     'test/layers/metadata-cache-changes.test.ts',
     'test/layers/metadata-cache-races.test.ts',
+    'test/layers/metadata-cache-times.test.ts',
     'test/layers/xattr-elision.test.ts',
   ],
   ['test/laws/transparency.test.ts', 'test/layers/metadata-cache-model.test.ts'],

@@ -196,14 +196,14 @@ export const coherence = (c: Cache): ExtensionMap => {
     hardened(far)
     return {
       request(req: Request<O>, cx: Context) {
-        if (changes(req.flags)) return AROUND
-        if (!cache.isEmpty && !c.isForeign(cx)) {
+        if ((req.flags & O_CREAT) === 0 && !cache.isEmpty && !c.isForeign(cx)) {
           const r = walker.known(req.path, req.dentry, follows(req))
           if (r?.exists === false) {
             c.hits++
             return r.failed ?? NOENT
           }
         }
+        if (changes(req.flags)) return AROUND
         if (files.opening++ === 0) files.openingSince = cache.stamp
         return NEXT
       },

@@ -1,9 +1,12 @@
 // Requests that overtake each other, one interleaving at a time: when each arrives at the lower, and when its reply comes up.
+import { constants } from 'node:fs'
 import test from 'ava'
+import { memfs } from 'memfs'
 import { metadataCache } from '../../layers/index.js'
 import { exchangeOf, nodeFace } from '../../lib/face/node-fs.js'
 import type { Op, PlyFs, Reply, Request } from '../../lib/index.js'
 import { memory } from '../../lib/lower/index.js'
+import { nodeFsLower } from '../../lib/lower/node-fs.js'
 import type { Lower, LowerOp } from '../../lib/lower.js'
 import { compose } from '../../lib/stack.js'
 import { baseOf } from './harness.js'
@@ -15,11 +18,9 @@ interface Waiting {
   land(): void
 }
 
-const setUp = () => {
-  const bare = memory() as PlyFs
-  const under = exchangeOf(bare)
-  if (under === undefined) throw new Error('no lower')
-  const { lower } = under
+const { O_NOFOLLOW, O_RDONLY } = constants
+const setUp = (bare: PlyFs = memory() as PlyFs) => {
+  const lower = exchangeOf(bare)?.lower ?? nodeFsLower(bare)
   const waiting: Waiting[] = []
   let holds = false
   const ops: Partial<Record<Op, unknown>> = {}
@@ -279,4 +280,55 @@ test('descriptors that this stack did not open', (t) => {
   fs.fchmodSync(fd, 0o600)
   t.is(fs.statSync('/f').mode & 0o777, 0o600)
   bare.closeSync(fd)
+})
+test('a file is made while an open of it, which must follow no link, fails', (t) => {
+  const { fs, held, all } = setUp()
+  fs.mkdirSync('/d')
+  fs.existsSync('/d/none')
+  const opening = held(() => fs.open('/d/f', O_RDONLY | O_NOFOLLOW, ignore))
+  opening.arrive()
+  all(held(() => fs.mkdir('/d/f', ignore)))
+  opening.land()
+  t.true(fs.existsSync('/d/f'))
+})
+test('a name leads to another file while it is opened: it is the first that is read', (t) => {
+  const { fs, bare, held, all } = setUp()
+  fs.mkdirSync('/d')
+  for (const name of ['f', 'g']) fs.writeFileSync(`/d/${name}`, name)
+  fs.linkSync('/d/f', '/d/h')
+  const names = ['f', 'g', 'h'] as const
+  for (const name of names) fs.statSync(`/d/${name}`)
+  let fd = -1
+  const opening = held(() => {
+    fs.open('/d/f', (_error, opened) => {
+      fd = opened
+    })
+  })
+  opening.arrive()
+  all(held(() => fs.rename('/d/g', '/d/f', ignore)))
+  opening.land()
+  return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+    fs.statSync('/d/h')
+    fs.readSync(fd, Buffer.alloc(1))
+    t.is(fs.statSync('/d/h').atimeMs, bare.statSync('/d/h').atimeMs)
+    fs.closeSync(fd)
+    t.is(fs.statSync('/d/h').atimeMs, bare.statSync('/d/h').atimeMs)
+    t.is(fs.statSync('/d/f').atimeMs, bare.statSync('/d/f').atimeMs)
+  })
+})
+test('a directory is listed while it is looked up', (t) => {
+  // memfs moves access times of directories when they are listed.
+  const { fs, bare, held } = setUp(memfs().fs as unknown as PlyFs)
+  fs.mkdirSync('/d')
+  const moved = (): void => bare.utimesSync('/d', Date.now() / 1000, 1)
+  fs.existsSync('/d/none')
+  fs.utimesSync('/d', 2, 2)
+  const look = held(() => fs.stat('/d', ignore))
+  look.arrive()
+  const listing = held(() => fs.readdir('/d', ignore))
+  moved()
+  listing.arrive()
+  listing.land()
+  look.land()
+  t.is(fs.statSync('/d').atimeMs, bare.statSync('/d').atimeMs)
 })

@@ -240,6 +240,52 @@ test('a missing name is found after every call that can make it', (t) => {
   }
 })
 
+test('an open of what is known to be missing is answered here', (t) => {
+  const { fs, sent } = setUp()
+  fs.mkdirSync('/dir')
+  fs.writeFileSync('/file', '')
+  fs.symlinkSync('loop', '/loop')
+  const missing: Record<string, string> = {
+    '/dir/none': 'ENOENT',
+    '/none/x': 'ENOENT',
+    '/file/x': 'ENOTDIR',
+    '/loop': 'ELOOP',
+  }
+  for (const path of Object.keys(missing)) t.false(fs.existsSync(path))
+  t.deepEqual(
+    sent(() => {
+      for (const [path, code] of Object.entries(missing)) {
+        t.throws(() => fs.readFileSync(path), { code })
+        t.throws(() => fs.openSync(path, 'r+'), { code })
+      }
+    }),
+    {},
+  )
+  fs.writeFileSync('/dir/none', 'here')
+  t.is(fs.readFileSync('/dir/none', 'utf8'), 'here')
+})
+test('what an open finds missing is known to be missing, if no link can have led elsewhere', (t) => {
+  const { fs, sent } = setUp()
+  fs.mkdirSync('/d')
+  fs.statSync('/d')
+  const strictly = (path: string) =>
+    t.throws(() => fs.openSync(path, nodeFs.constants.O_RDONLY | nodeFs.constants.O_NOFOLLOW), { code: 'ENOENT' })
+  strictly('/d/x')
+  t.deepEqual(
+    sent(() => t.false(fs.existsSync('/d/x'))),
+    {},
+  )
+  fs.symlinkSync('nowhere', '/d/dangling')
+  t.throws(() => fs.readFileSync('/d/dangling'), { code: 'ENOENT' })
+  t.true(fs.lstatSync('/d/dangling').isSymbolicLink())
+  strictly('/d/made')
+  fs.symlinkSync('nowhere', '/d/made')
+  t.true(fs.lstatSync('/d/made').isSymbolicLink())
+  const other = withCaller(fs, { uid: 12345, gid: 12345 })
+  fs.chmodSync('/d', 0o700)
+  t.throws(() => other.readFileSync('/d/x'), { code: 'EACCES' })
+})
+
 test('a moved directory takes along what is beneath, and moves one dentry', (t) => {
   const { fs, sent } = setUp()
   fs.mkdirSync('/a/b/c', { recursive: true })
