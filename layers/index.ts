@@ -7,6 +7,14 @@ export { type MetadataCache, type MetadataCacheOptions, metadataCache } from './
 export { type MountPoints, mountPoints } from './mount-points.js'
 export { type Overlay, type OverlayOptions, overlay } from './overlay/index.js'
 export { type Passthrough, type PassthroughOptions, passthrough } from './passthrough.js'
+export {
+  type DiskImage,
+  type ImageEntry,
+  type ImageTarget,
+  type PowerLoss,
+  type PowerLossOptions,
+  powerLoss,
+} from './power-loss/index.js'
 export { type Quota, type QuotaOptions, quota } from './quota/index.js'
 export { type ReadOnlyLayer, readOnly } from './read-only.js'
 export { type Counts, type RequestCount, requestCount } from './request-count.js'

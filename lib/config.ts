@@ -28,6 +28,7 @@ const layerMakers = {
   concurrencyLimit: layers.concurrencyLimit,
   mountPoints: layers.mountPoints,
   encrypt: layers.encrypt,
+  powerLoss: layers.powerLoss,
   caseFold: layers.caseFold,
   timeout: layers.timeout,
 } as const satisfies Record<string, (options: never) => Layer>

@@ -11,6 +11,7 @@ const expected: Readonly<Record<string, string>> = {
   'faults.md': 'ENOSPC',
   'mount-points.md': 'EXDEV',
   'overlay.md': 'debug=2',
+  'power-loss.md': "'new', 'old'",
   'read-only.md': 'EROFS',
   'retry.md': 'retried: 1',
   'subdir.md': 'index.html',
