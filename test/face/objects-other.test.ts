@@ -57,6 +57,33 @@ test('a blob can be part of another, and of a response', async (t) => {
   t.is(await new Response(blob as never).text(), 'hello')
 })
 
+test('a blob is read when it is asked, and no more of it than is asked', async (t) => {
+  const dir = scratch(t)
+  fs.writeFileSync(`${dir}/file`, Buffer.alloc(300_000, 'a'))
+  let bytes = 0
+  const counting = layer('counting', {
+    read: {
+      reply: (count) => {
+        bytes += count
+        return count
+      },
+    },
+  })
+  const face = stack(fs, [counting])
+  const blob = await face.openAsBlob(`${dir}/file`, { type: 'a/b' })
+  t.deepEqual([blob.size, blob.type, bytes], [300_000, 'a/b', 0])
+  t.is(await blob.slice(10, 20).text(), 'a'.repeat(10))
+  t.is(bytes, 10)
+  for await (const piece of blob.stream()) {
+    t.is((piece as Uint8Array).length, 65_536)
+    break
+  }
+  t.true(bytes < 300_000)
+  fs.appendFileSync(`${dir}/file`, 'b')
+  await t.throwsAsync(blob.text(), { any: true, name: 'NotReadableError' })
+  t.throws(() => new Blob([blob]), { any: true, name: 'NotReadableError' })
+})
+
 // A lower with extended attributes, in a layer.
 const withXattrs = () => {
   const kept = new Map<string, Buffer>()
