@@ -12,6 +12,13 @@ export interface Counted {
   opens: number
   /** Its last name is gone: its bytes are given back when it is closed. */
   gone: boolean
+  /** Requests on their way that may change its size, and what the largest of them makes of it: that is not given back. */
+  flights: number
+  floor: number
+  /** Counts their beginnings and ends: a size that was asked for in between says nothing. */
+  version: number
+  /** What it has come to has to be asked when the last of them is done. */
+  stirred: boolean
   readonly key: string
 }
 
@@ -60,12 +67,10 @@ export class Account {
   of(key: string, size: number): Counted {
     let file = this.#counted.get(key)
     if (file === undefined) {
-      file = { key, size, charged: 0, opens: 0, gone: false }
+      file = { key, size, charged: 0, opens: 0, gone: false, flights: 0, floor: 0, version: 0, stirred: false }
       this.#counted.set(key, file)
       if (this.#counted.size > KEPT) this.#forgetOne()
-    } else if (size < file.size) this.resize(file, size)
-    // What others made it grow by is not counted.
-    else if (file.opens === 0) file.size = size
+    }
     return file
   }
   #forgetOne(): void {
@@ -80,12 +85,36 @@ export class Account {
   }
 
   /** Sets a file's size: counts what it grows by, gives back what it loses. */
-  resize(file: Counted, size: number): void {
+  resize(file: Counted, to: number): void {
+    const size = Math.max(to, file.floor)
     const grown = size - file.size
     file.size = size
     const change = grown >= 0 ? grown : -Math.min(-grown, file.charged)
     file.charged += change
     this.bytes += change
+  }
+
+  /** What a file is found to be like. What others made it grow by is not counted. */
+  found(file: Counted, size: number): void {
+    if (size < file.size) this.resize(file, size)
+    else file.size = size
+  }
+  takeOff(file: Counted, end: number): void {
+    file.flights++
+    file.version++
+    if (end <= file.floor && end <= file.size) return
+    file.floor = Math.max(file.floor, end)
+    if (end > file.size) this.resize(file, end)
+  }
+  /** Whether that was the last one, and the file's size has to be asked. */
+  land(file: Counted, asExpected: boolean): boolean {
+    file.version++
+    if (!asExpected) file.stirred = true
+    if (--file.flights > 0) return false
+    file.floor = 0
+    const { stirred } = file
+    file.stirred = false
+    return stirred
   }
 
   /** Its last name is gone. */

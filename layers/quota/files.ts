@@ -9,12 +9,11 @@ import {
   hardened,
   O_CREAT,
   O_EXCL,
-  O_TRUNC,
   type Op,
   type Reply,
   type Request,
 } from '../../lib/layer.js'
-import type { Account, Opened } from './account.js'
+import type { Account, Counted } from './account.js'
 
 const EDQUOT = Failed.of('EDQUOT')
 const EMFILE = Failed.of('EMFILE')
@@ -28,6 +27,8 @@ type Opening = 'open' | 'create' | 'tmpfile'
 type Asking<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 
 export const keyOf = ({ dev, ino }: { readonly dev: number; readonly ino: number }): string => `${dev}:${ino}`
+
+const lookAt = (fd: number): Request<'getattr'> => ({ path: '', fd, follow: true, precise: false })
 
 export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: string) => boolean): ExtensionMap => {
   /** Opens below, and keeps an account of what may be written. */
@@ -62,9 +63,9 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
     if (stats instanceof Failed) return stats
     if ((stats.mode & S_IFMT) !== S_IFREG) return undefined
     const file = account.of(keyOf(stats), stats.size)
-    if ((flags & O_TRUNC) !== 0) account.resize(file, stats.size)
     file.opens++
     account.open.set(fd, { file, offset: 0, appends: (flags & O_APPEND) !== 0 })
+    if (file.size !== stats.size) yield* settle(file, lookAt(fd))
     return undefined
   }
   hardened(note)
@@ -72,8 +73,9 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
   /** What is there is opened; what is not takes a name. */
   function* created(req: Request<'create'>): Around<'create'> {
     const { flags } = req
+    const existing = { ...req, flags: flags & ~O_CREAT }
     if ((flags & O_EXCL) === 0) {
-      const out = yield* opened('open', { ...req, flags: flags & ~O_CREAT })
+      const out = yield* opened('open', existing)
       if (!(out instanceof Failed) || out.errno !== 'ENOENT') return out
     }
     if (!account.has('files', 1) || isTooDeep(req.path)) return EDQUOT
@@ -81,8 +83,10 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
     const out = yield* opened('create', { ...req, flags: flags | O_EXCL })
     if (!(out instanceof Failed)) return out
     account.files--
-    // Made meanwhile by somebody else, or a link that leads to a name yet to be made.
     if (out.errno !== 'EEXIST' || (flags & O_EXCL) !== 0) return out
+    // Made meanwhile by somebody else, or a link that leads to a name yet to be made.
+    const other = yield* opened('open', existing)
+    if (!(other instanceof Failed) || other.errno !== 'ENOENT') return other
     account.files++
     const again = yield* opened('create', req)
     if (again instanceof Failed) account.files--
@@ -90,22 +94,36 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
   }
   hardened(created)
 
-  /** Performs what makes an open file as long as `end`, if there is room. */
+  /** Asks how long a file is, unless requests on their way are still to say. */
+  function* settle(file: Counted, req: Request<'getattr'>): Asking<void> {
+    for (;;) {
+      if (file.flights > 0) {
+        file.stirred = true
+        return
+      }
+      const { version } = file
+      const stats = yield* attempt('getattr', req)
+      if (stats instanceof Failed) return
+      if (file.version !== version) continue
+      account.found(file, stats.size)
+      return
+    }
+  }
+  hardened(settle)
+
+  /** Performs what makes a file as long as `end`, if there is room; `look` is how its size is asked for. */
   function* growing<T>(
-    target: Opened | undefined,
+    file: Counted | undefined,
     end: number,
+    look: Request<'getattr'>,
     perform: () => Asking<T | Failed>,
     reached: (out: T) => number,
   ): Asking<T | Failed> {
-    if (target === undefined) return yield* perform()
-    const { file } = target
-    const before = file.size
-    if (!account.has('bytes', end - before)) return EDQUOT
-    if (end > before) account.resize(file, end)
+    if (file === undefined) return yield* perform()
+    if (!account.has('bytes', end - file.size)) return EDQUOT
+    account.takeOff(file, end)
     const out = yield* perform()
-    const to = out instanceof Failed ? before : reached(out)
-    // Less was written than was asked for; unless it has grown further meanwhile.
-    if (file.size === end && to < end && end > before) account.resize(file, Math.max(before, to))
+    if (account.land(file, !(out instanceof Failed) && reached(out) >= end)) yield* settle(file, look)
     return out
   }
   hardened(growing)
@@ -159,8 +177,9 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
               // Moved at once: the next write may come before the answer.
               if (own) target.offset = start + length
               const out = yield* growing<number>(
-                target,
+                target?.file,
                 start + length,
+                lookAt(req.fd),
                 () => attempt('write', req),
                 (written) => start + written,
               )
@@ -175,8 +194,9 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
               if (req.mode !== 0) return ENOTSUP
               const end = req.offset + req.length
               return yield* growing<void>(
-                account.open.get(req.fd),
+                account.open.get(req.fd)?.file,
                 end,
+                lookAt(req.fd),
                 () => attempt('fallocate', req),
                 () => end,
               )
@@ -185,8 +205,9 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
           copy_file_range: {
             *around(req) {
               return yield* growing<number>(
-                account.open.get(req.fdOut),
+                account.open.get(req.fdOut)?.file,
                 req.offsetOut + req.length,
+                lookAt(req.fdOut),
                 () => attempt('copy_file_range', req),
                 (copied) => req.offsetOut + copied,
               )
@@ -197,13 +218,18 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
               const { size } = req.set
               if (size === undefined) return yield* attempt('setattr', req)
               const { path, dentry, fd, file: known, follow } = req
-              const stats = yield* call('getattr', { path, dentry, fd, file: known, follow, precise: false })
+              const look: Request<'getattr'> = { path, dentry, fd, file: known, follow, precise: false }
+              const stats = yield* call('getattr', look)
               const file = account.of(keyOf(stats), stats.size)
-              if (!account.has('bytes', size - file.size)) return EDQUOT
-              const before = file.size
-              account.resize(file, size)
-              const out = yield* attempt('setattr', req)
-              if (out instanceof Failed && file.size === size) account.resize(file, before)
+              if (file.size !== stats.size) yield* settle(file, look)
+              // What is cut off is given back when it is.
+              const out = yield* growing<void>(
+                file,
+                size,
+                look,
+                () => attempt('setattr', req),
+                () => (size < file.size ? -1 : size),
+              )
               account.drop(file)
               return out
             },
