@@ -5,6 +5,10 @@ import test from 'ava'
 
 const pages = new URL('../../docs/layers/', import.meta.url)
 const expected: Readonly<Record<string, string>> = {
+  'passthrough.md': 'passed: 1',
+  'quota.md': 'EDQUOT',
+  'sandbox.md': '4 refused',
+  'stack-depth.md': 'ELOOP 3',
   'case-fold.md': "[ 'README.md' ]",
   'concurrency-limit.md': 'peak: 8',
   'encrypt.md': 'contents 8',
