@@ -5,13 +5,12 @@ import { parseArgs } from 'node:util'
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { stackFromFile } from './config.js'
 import { explain } from './explain.js'
+import { Complaint } from './try/complaint.js'
 
 const USAGE = `usage: plyfs explain [--mount] STACK.json
        plyfs mount STACK.json DIR [--json] [--stats]
-       plyfs run STACK.json -- app.mjs [ARG ...]`
-
-/** What the user should read instead of a stack of frames. */
-class Complaint extends Error {}
+       plyfs run STACK.json -- app.mjs [ARG ...]
+       plyfs try STACK.json|DIR [--keep|--discard|--patch FILE] [--json] [--no-mount] -- COMMAND [ARG ...]`
 
 const stackOf = (file: string) => {
   const built = stackFromFile(file)
@@ -58,10 +57,16 @@ const mountCommand = async (args: readonly string[]): Promise<void> => {
   await runMount(args, USAGE)
 }
 
+const tryCommand = async (args: readonly string[]): Promise<void> => {
+  const { runTry } = await import('./try/index.js')
+  process.exitCode = await runTry(args, USAGE)
+}
+
 const commands: Readonly<Record<string, (args: readonly string[]) => void | Promise<void>>> = {
   explain: explainCommand,
   mount: mountCommand,
   run: runCommand,
+  try: tryCommand,
 }
 
 const main = async ([name, ...args]: readonly string[]): Promise<void> => {

@@ -60,7 +60,21 @@ const lowerMakers: Readonly<Record<string, (value: unknown, field: string, base:
     return union(members, writable === undefined ? {} : { write: writable })
   },
   stack: (value, field, base) => build(value, field, base),
+  file: (value, field, base) => {
+    if (typeof value !== 'string') throw new ConfigError(field, "a stack file's path", describeValue(value))
+    const path = resolve(base, value)
+    if (reading.has(path))
+      throw new ConfigError(field, 'a stack file that does not stand on itself', describeValue(value))
+    reading.add(path)
+    try {
+      return build(parsed(path), field, dirname(path))
+    } finally {
+      reading.delete(path)
+    }
+  },
 }
+/** The stack files that the one being built stands in. */
+const reading = new Set<string>()
 
 const noOptions = (value: unknown, field: string): void => {
   objectOf(value, field, [])
