@@ -7,7 +7,7 @@ const OWN = /^(ino|dev|blocks|blksize|rdev)$/
 
 /** @param root is written as `<root>` wherever it stands, and the directory that it is in as `<up>` */
 export const plain = (value: unknown, root: string): unknown => {
-  if (typeof value === 'string') return value.replaceAll(root, '<root>').replaceAll(dirname(root), '<up>')
+  if (typeof value === 'string') return shortened(shortened(value, root, '<root>'), dirname(root), '<up>')
   if (typeof value === 'bigint') return `${value}n`
   if (value === null || typeof value !== 'object') return value
   if (Buffer.isBuffer(value)) return { buffer: plain(value.toString('latin1'), root) }
@@ -21,6 +21,10 @@ export const plain = (value: unknown, root: string): unknown => {
   }
   return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field, root)]))
 }
+
+/** Also where a link to an absolute path was read in hex. */
+const shortened = (text: string, dir: string, name: string): string =>
+  text.replaceAll(dir, name).replaceAll(Buffer.from(dir).toString('hex'), name)
 
 const isStats = (value: object): value is fs.Stats => 'mode' in value && 'nlink' in value && 'isFile' in value
 

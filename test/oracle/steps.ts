@@ -131,7 +131,13 @@ const onPaths: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
   [3, make('rename', [path, path])],
   [2, make('unlink', [path])],
   [1, make('rmdir', [path, lit(undefined, {})])],
-  [1, make('rm', [plainPath, record({ recursive: bool, force: bool })])],
+  [
+    1,
+    make('rm', [
+      plainPath,
+      record({ recursive: bool, force: bool, maxRetries: fc.nat(1), retryDelay: fc.constant(1) }),
+    ]),
+  ],
   [3, make('readFile', [path, readOptions])],
   [2, make('stat', [path, lit(undefined, { bigint: true }, { throwIfNoEntry: false })])],
   [2, make('lstat', [path, lit(undefined, { bigint: true }, { throwIfNoEntry: false })])],
@@ -148,7 +154,7 @@ const onPaths: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
       only: ['sync', 'promise'],
     }),
   ],
-  [1, make('opendir', [path, lit(undefined, { bufferSize: 1 })])],
+  [1, make('opendir', [path, lit(undefined, { bufferSize: 1 }, { recursive: true }, { encoding: 'latin1' })])],
   [1, make('opendir', [path, lit({ bufferSize: 0 })], { only: ['sync'] })],
   [1, make('copyFile', [path, path, lit(undefined, 0, 1, 2, 8)])],
   [
@@ -156,7 +162,14 @@ const onPaths: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
     make('cp', [
       stringPath,
       stringPath,
-      record({ recursive: bool, force: bool, dereference: bool, errorOnExist: bool }),
+      record({
+        recursive: bool,
+        force: bool,
+        dereference: bool,
+        errorOnExist: bool,
+        verbatimSymlinks: bool,
+        preserveTimestamps: bool,
+      }),
     ]),
   ],
   [1, make('truncate', [path, length])],
