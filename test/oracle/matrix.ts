@@ -75,7 +75,7 @@ On Node 20:
 | \`opendir\` with a wrong \`bufferSize\`, by callback or promise | ends the process | thrown where it is found; the promise is rejected |
 | \`cp\` of a path given as a Buffer | TypeError | done |
 | \`writeFileSync\` of a string in UTF-8 | calls no function that a program put on \`fs\` | calls a replaced openSync, writeSync and closeSync, as for bytes |
-| a FileHandle sent to a worker | becomes one there | DataCloneError: it would lead around the stack |
+| a FileHandle sent to a worker | becomes one there | refused (DataCloneError, TypeError): it would lead around the stack |
 | Node's internal FileHandle.prototype, changed by \`--expose-internals\` | fs.promises uses it | plyfs has handles of its own |
 | order of a listing by \`opendir\` | the filesystem's own | the order of the lower |
 | size of a directory, \`blocks\`, \`blksize\` in memory | the filesystem's own | memfs's |
