@@ -71,8 +71,21 @@ const make = (): Raw | undefined => {
   const faccessat2 = calls.of4('faccessat2')
   const readlinkat = calls.of4('readlinkat')
 
+  /** What the block holds for a path, and under which rule it was let in. */
+  let written: string | undefined
+  let allowed = 0
   /** @param slash what a slash means: SLASH itself where it is allowed, 0 (as a NUL, refused) where it is not */
   const put = (name: string, slash: number): number => {
+    // Programs ask several things about a path in a row.
+    if (name === written && slash === allowed) return 0
+    written = undefined
+    const failed = write(name, slash)
+    if (failed < 0) return failed
+    written = name
+    allowed = slash
+    return 0
+  }
+  const write = (name: string, slash: number): number => {
     const { length } = name
     if (length > 4095) return -ENAMETOOLONG
     let at = 0
