@@ -64,6 +64,8 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
     if ((stats.mode & S_IFMT) !== S_IFREG) return undefined
     const file = account.of(keyOf(stats), stats.size)
     file.opens++
+    // Removed before it was known here.
+    if (stats.nlink === 0) file.gone = true
     account.open.set(fd, { file, offset: 0, appends: (flags & O_APPEND) !== 0 })
     if (file.size !== stats.size) yield* settle(file, lookAt(fd))
     return undefined

@@ -60,6 +60,8 @@ for (const [convention, call] of Object.entries(conventions)) {
           else if (what === 'remove') await call(fs, 'rm', path, { recursive: true })
           else if (what === 'truncate') await call(fs, 'truncate', path, size)
           else if (what === 'mkdir') await call(fs, 'mkdir', path)
+          // By itself only: see docs/layers/quota.md.
+          else if (what === 'rename' && workers.length > 1) await call(fs, 'appendFile', path, data)
           else if (what === 'rename') await call(fs, 'rename', path, `/d/${other}`)
           else if (what === 'hold') held.push(await call(fs, 'open', path, 'r'))
           else if (held.length > 0) await close(call, fs, held.pop())

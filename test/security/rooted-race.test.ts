@@ -94,7 +94,8 @@ for (const native of [true, false]) {
       t.is(f.snapshot(), before)
       t.true(answered > 0 && refused > 0, `${answered} answered, ${refused} refused`)
       t.log(`${asked} requests, ${answered} answered, against ${Atomics.load(flag, 1)} rounds of swaps`)
-      t.is(openDescriptors(), descriptors)
+      // Fewer, where something of the process's own was closed meanwhile.
+      t.true(openDescriptors() <= descriptors)
       f.remove()
     })
   }
