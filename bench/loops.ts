@@ -10,6 +10,11 @@ export const statSame = (fs: Fs, path: string, n: number): number => {
   return sum
 }
 
+export const accessSame = (fs: Fs, path: string, n: number): number => {
+  for (let k = 0; k < n; k++) fs.accessSync(path)
+  return n
+}
+
 /** Over `files` names in `dir`, each path string kept from round to round. */
 export const statKept = (fs: Fs, paths: readonly string[]): number => {
   let sum = 0

@@ -101,6 +101,23 @@ export const targets: readonly Target[] = [
     bound: 150,
     what: '8 layers that say NEXT, together, ns',
   },
+  ...['layers/quiet', 'layers/quiet-access'].flatMap((work) =>
+    [
+      'trace, nobody listens',
+      'faults, another opcode',
+      'faults, another path',
+      'faults, another suffix',
+      'readOnly',
+    ].map(
+      (contender): Target => ({
+        kind: 'extra',
+        work,
+        contender,
+        bound: 60,
+        what: `${contender}: what a request costs, ns`,
+      }),
+    ),
+  ),
   ratio('git/memory-status', 'plyfs, five layers, cold', 1, 'statusMatrix over memory, cold stack'),
   ratio('git/host-status', 'plyfs, five layers, cold', 1, 'statusMatrix over host, cold stack'),
   ratio('git/memory-log', 'plyfs, five layers, warm', 1, 'git log over memory'),

@@ -2,7 +2,7 @@
 export { type CaseFold, type CaseFoldOptions, caseFold } from './case-fold.js'
 export { type ConcurrencyLimit, type ConcurrencyLimitOptions, concurrencyLimit } from './concurrency-limit.js'
 export { type Encrypt, type EncryptOptions, encrypt } from './encrypt/index.js'
-export { type Fault, type FaultPlan, type FaultRule, type Faults, faults } from './faults/index.js'
+export { type Fault, type FaultPlan, type FaultRule, type Faults, faults, type Latency } from './faults/index.js'
 export { type MetadataCache, type MetadataCacheOptions, metadataCache } from './metadata-cache/index.js'
 export { type MountPoints, mountPoints } from './mount-points.js'
 export { type Overlay, type OverlayOptions, overlay } from './overlay/index.js'

@@ -2,7 +2,15 @@
 import * as t from 'io-ts'
 import picomatch from 'picomatch'
 import { ConfigError } from '../../lib/codec/error.js'
-import { closed, decodeOptions, flag, milliseconds, positiveInteger, wholeNumber } from '../../lib/codec/options.js'
+import {
+  closed,
+  decodeOptions,
+  flag,
+  milliseconds,
+  positiveInteger,
+  probability,
+  wholeNumber,
+} from '../../lib/codec/options.js'
 import {
   AROUND,
   attempt,
@@ -24,6 +32,10 @@ import {
   type Request,
 } from '../../lib/layer.js'
 import { ERRNOS } from './errnos.js'
+import { drawSeed, tellIfItFails } from './seed.js'
+
+/** Milliseconds: always as many; evenly between two; or by the exponential distribution: mostly short, now and then long. */
+export type Latency = number | { readonly min: number; readonly max: number } | { readonly mean: number }
 
 /** When, and what. Conditions that are absent are met; a rule without an effect fails with an errno of the opcode's own. */
 export interface FaultRule {
@@ -38,8 +50,8 @@ export interface FaultRule {
   readonly errno?: Errno | undefined
   /** Reads and writes are cut short, to a length of at least 1 that the seed decides. */
   readonly short?: boolean | undefined
-  /** Waits before going on: callers that wait are kept busy, others called back later. */
-  readonly latencyMs?: number | undefined
+  /** Waits before going on: callers that wait are kept waiting, others called back later. */
+  readonly latencyMs?: Latency | undefined
 }
 export interface FaultPlan {
   readonly rules?: readonly FaultRule[] | undefined
@@ -65,11 +77,9 @@ export interface Faults extends Layer {
   stats(): { requests: number; injected: number }
 }
 
-const share = new t.Type<number, number, unknown>(
-  'a number from 0 to 1',
-  (u): u is number => typeof u === 'number' && u >= 0 && u <= 1,
-  (u, context) => (typeof u === 'number' && u >= 0 && u <= 1 ? t.success(u) : t.failure(u, context)),
-  t.identity,
+const latency = t.union(
+  [milliseconds, closed({ min: milliseconds, max: milliseconds }, {}), closed({ mean: milliseconds }, {})],
+  'milliseconds, { min, max } or { mean }',
 )
 const ruleCodec = closed(
   {},
@@ -77,10 +87,10 @@ const ruleCodec = closed(
     op: t.union([t.string, t.readonlyArray(t.string)]),
     path: t.string,
     nth: positiveInteger,
-    probability: share,
+    probability,
     errno: t.string,
     short: flag,
-    latencyMs: milliseconds,
+    latencyMs: latency,
   },
   'a rule',
 )
@@ -98,17 +108,38 @@ const randomOf = (seed: number) => {
   }
 }
 
-/** Most paths differ from a glob in its literal beginning already. */
+const LITERAL_START = /^[^*?[\]{}()!+@|\\]*/
+const LITERAL_END = /[^*?[\]{}()!+@|\\]*$/
+
+/** Most paths differ from a glob in its literal beginning or end already, and many are the one that was asked last. */
 const matcher = (glob: string): ((path: Path) => boolean) => {
-  const literal = (/^[^*?[\]{}()!+@|\\]*/.exec(glob)?.[0] ?? '').replace(/\/$/, '')
+  const start = (LITERAL_START.exec(glob)?.[0] ?? '').replace(/\/$/, '')
+  const end = glob.startsWith('!') ? '' : (LITERAL_END.exec(glob)?.[0] ?? '')
+  const endCode = end === '' ? -1 : end.charCodeAt(end.length - 1)
   const whole = picomatch(glob, { dot: true })
-  return (path) => path.startsWith(literal) && whole(path)
+  let last = ''
+  let matched = whole('')
+  return (path) => {
+    const code = path.charCodeAt(path.length - 1)
+    // A slash at the end counts for nothing.
+    if (endCode !== -1 && code !== endCode && code !== 47) return false
+    if (start !== '' && !path.startsWith(start)) return false
+    if (path === last) return matched
+    last = path
+    matched = whole(path)
+    return matched
+  }
+}
+
+const millisecondsOf = (latencyMs: Latency, random: () => number): number => {
+  if (typeof latencyMs === 'number') return latencyMs
+  if ('mean' in latencyMs) return -latencyMs.mean * Math.log(1 - random())
+  return latencyMs.min + random() * (latencyMs.max - latencyMs.min)
 }
 
 interface Rule extends FaultRule {
   readonly index: number
   readonly matches: ((path: Path) => boolean) | undefined
-  readonly sleep: Delay | undefined
   seen: number
 }
 interface Seen {
@@ -125,7 +156,8 @@ interface Seen {
  * @throws {ConfigError} for an ill-typed plan, an unknown opcode, or an errno that this system does not know
  */
 export const faults = (plan?: FaultPlan): Faults => {
-  const { rules: given = [], seed = Math.floor(Math.random() * 0x1_0000_0000) } = decodeOptions('faults', codec, plan)
+  const { rules: given = [], seed: chosen } = decodeOptions('faults', codec, plan)
+  const seed = chosen ?? drawSeed()
   let random = randomOf(seed)
   let requests = 0
   let log: Fault[] = []
@@ -138,8 +170,7 @@ export const faults = (plan?: FaultPlan): Faults => {
       throw new ConfigError(`${field}.errno`, 'an errno that this system knows', `'${rule.errno}'`)
     }
     const matches = rule.path === undefined ? undefined : matcher(rule.path)
-    const sleep = rule.latencyMs === undefined ? undefined : new Delay(rule.latencyMs)
-    const made: Rule = { ...(rule as FaultRule), index, matches, sleep, seen: 0 }
+    const made: Rule = { ...(rule as FaultRule), index, matches, seen: 0 }
     for (const op of ops as readonly Op[]) byOp.set(op, [...(byOp.get(op) ?? []), made])
     return made
   })
@@ -157,6 +188,7 @@ export const faults = (plan?: FaultPlan): Faults => {
     return undefined
   }
   const note = (op: Op, req: Seen, { index }: Rule, effect: string): void => {
+    if (chosen === undefined && log.length === 0) tellIfItFails()
     log.push({ op, path: req.fd === undefined ? (req.path ?? '') : (req.file?.path ?? ''), rule: index, effect })
   }
   /** Rules whose wait is still to come. */
@@ -164,12 +196,18 @@ export const faults = (plan?: FaultPlan): Faults => {
   const extensions: { [O in Op]?: object } = {}
   for (const [op, list] of byOp) {
     const isData = op === 'read' || op === 'write'
+    /** The only rule's paths. */
+    const only = list.length === 1 ? list[0]?.matches : undefined
     extensions[op] = {
       request: (req: Seen) => {
+        if (only !== undefined && !only(req.fd === undefined ? (req.path ?? '') : (req.file?.path ?? ''))) {
+          requests++
+          return NEXT
+        }
         const rule = decide(list, req)
         if (rule === undefined) return NEXT
         // A descriptor is gone even where close(2) fails.
-        if (rule.sleep !== undefined || op === 'release') {
+        if (rule.latencyMs !== undefined || op === 'release') {
           waits.set(req, rule)
           return AROUND
         }
@@ -177,9 +215,9 @@ export const faults = (plan?: FaultPlan): Faults => {
       },
       *around(req: Seen) {
         const rule = waits.get(req) as Rule
-        if (rule.sleep !== undefined) {
+        if (rule.latencyMs !== undefined) {
           note(op, req, rule, 'latency')
-          yield* callOn(rule.sleep, 'syncfs', { path: '/' })
+          yield* callOn(new Delay(millisecondsOf(rule.latencyMs, random)), 'syncfs', { path: '/' })
           if (rule.errno === undefined && rule.short !== true) return yield* attempt(op, req as unknown as Request<Op>)
         }
         if (op === 'release') yield* attempt(op, req as Request<'release'>)

@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import test from 'ava'
+import picomatch from 'picomatch'
 import { ERRNOS } from '../../layers/faults/errnos.js'
 import { type FaultPlan, faults } from '../../layers/faults/index.js'
 import { ConfigError, isErrno, type PlyFs, stack } from '../../lib/index.js'
@@ -106,4 +108,61 @@ test('plans are checked, and opcodes that no rule names are not touched', (t) =>
   t.is(refused({ rules: [{ probability: 2 }] }), 'faults.rules[0].probability')
   t.is(refused({ rules: [{ when: 2 }] }), 'faults.rules[0].when')
   t.deepEqual(Object.keys(faults({ rules: [{ op: 'open' }] }).extensions), ['open'])
+})
+
+test('latency by distribution: as the seed says, and within its bounds', (t) => {
+  const waited = (latencyMs: NonNullable<FaultPlan['rules']>[number]['latencyMs'], seed: number): number => {
+    const { fs } = over({ seed, rules: [{ op: 'getattr', latencyMs }] })
+    const start = performance.now()
+    for (let k = 0; k < 10; k++) fs.statSync('/other')
+    return performance.now() - start
+  }
+  t.true(waited({ min: 2, max: 3 }, 1) >= 19)
+  t.true(waited({ mean: 2 }, 1) > 1)
+  const refused = (latencyMs: unknown) =>
+    t.throws(() => faults({ rules: [{ latencyMs }] } as FaultPlan), { instanceOf: ConfigError }).field
+  t.regex(refused({ min: 1 }), /^faults\.rules\[0\]\.latencyMs/)
+  t.regex(refused({ mean: -1 }), /^faults\.rules\[0\]\.latencyMs/)
+})
+
+test('globs: their literal ends are looked at first', (t) => {
+  const hit = (path: string, file: string): boolean => {
+    const { fs } = over({ rules: [{ op: 'access', path, errno: 'EIO' }] })
+    try {
+      fs.accessSync(file)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EIO') return true
+    }
+    return false
+  }
+  const globs = ['/db/**', '/**/*.db', '!/x/y.db', '/x/{a,b}', '/x/[ab]', '/x/a/', '**', '/x/+(a|b).db', '/x/y.d?']
+  const files = ['/db/a', '/dc/a', '/x/y.db', '/x/y.db/', '/x/y.dc', '/x/a', '/x/a/', '/x/c', '/x/b.db', '/db']
+  const matched = globs.map((glob) => files.filter((file) => hit(glob, file)).join())
+  t.deepEqual(
+    matched,
+    globs.map((glob) => files.filter((file) => picomatch(glob, { dot: true })(file)).join()),
+  )
+  t.true(new Set(matched).size > 6)
+})
+
+test('a process that fails says what repeats its faults, and that does', (t) => {
+  const program = `
+    import { stack } from 'plyfs'
+    import { faults } from 'plyfs/layers'
+    const layer = faults({ rules: [{ op: 'getattr', probability: 0.3 }] })
+    const fs = stack(undefined, [faults(), layer])
+    for (let k = 0; k < 50; k++) try { fs.statSync('/') } catch {}
+    console.log(JSON.stringify(layer.injected()))
+    process.exitCode = Number(process.argv.at(-1))`
+  const run = (code: number, seed: string) =>
+    spawnSync(
+      process.execPath,
+      ['--conditions=plyfs-source', '--import=tsx', '--input-type=module', '--eval', program, '--', String(code)],
+      { encoding: 'utf8', cwd: new URL('../..', import.meta.url), env: { ...process.env, PLYFS_FAULTS_SEED: seed } },
+    )
+  const first = run(1, '')
+  const seed = /PLYFS_FAULTS_SEED=(\d+) repeats them/.exec(first.stderr)?.[1]
+  t.truthy(seed, first.stderr)
+  t.is(run(1, seed as string).stdout, first.stdout)
+  t.false(run(0, '').stderr.includes('PLYFS_FAULTS_SEED'))
 })
