@@ -32,5 +32,5 @@ export {
 export { type StackDepth, type StackDepthOptions, stackDepth } from './stack-depth.js'
 export { type Subdir, subdir } from './subdir.js'
 export { type Timeout, type TimeoutOptions, timeout } from './timeout.js'
-export { type Trace, type TraceChannel, type TraceEvent, type TraceSink, trace } from './trace.js'
+export { type Trace, type TraceChannel, type TraceEvent, type TraceSink, trace } from './trace/index.js'
 export { type XattrElision, type XattrElisionOptions, xattrElision } from './xattr-elision/index.js'

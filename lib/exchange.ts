@@ -31,6 +31,8 @@ export interface Plan {
   readonly below: readonly number[]
   /** Whether any step looks at what comes up. */
   readonly hasUp: boolean
+  /** Whether a layer that only watches sees what comes up, and so who answered is noted. */
+  readonly watched: boolean
   readonly writes: boolean
   readonly opens: boolean
   readonly releases: boolean
@@ -44,6 +46,10 @@ export interface Plan {
 /** A plan as a function. */
 export type RunPlan = (req: Request<Op>, cx: Context) => Reply<Op> | Failed
 
+/** Who answered the request that is on its way up, where its plan is watched; undefined: the lower. */
+export const answered: { by: Layer | undefined } = { by: undefined }
+
+const comesUp = ({ reply, error }: Extension<Op>): boolean => reply !== undefined || error !== undefined
 const OPENING = new Set<Op>(['open', 'create', 'tmpfile'])
 
 /** Thrown when a hook returns something that is no verdict; a bug in the layer. */
@@ -100,7 +106,8 @@ export class Exchange {
       op,
       steps,
       below,
-      hasUp: steps.some(({ ext }) => ext.reply !== undefined || ext.error !== undefined),
+      hasUp: steps.some(({ ext }) => comesUp(ext)),
+      watched: steps.some(({ layer, ext }) => layer.consents === 'watches' && comesUp(ext)),
       writes: info.effect === 'write',
       opens: OPENING.has(op),
       releases: op === 'release',
@@ -148,6 +155,7 @@ export class Exchange {
       },
       capabilities: this.lower.capabilities,
       reach,
+      answerer: () => answered.by?.name ?? this.lower.name,
     }
   }
 

@@ -147,6 +147,11 @@ export interface Site {
    * @throws {TypeError} for what is no filesystem
    */
   reach(fs: object | undefined): OtherFs
+  /**
+   * In a reply or error hook of a layer that `consents: 'watches'`: the name of the layer that answered, or refused, the
+   * request; the lower's where it came that far.
+   */
+  answerer(): string
 }
 
 /** What a lower can do; layers and the FUSE session ask this instead of trying. */

@@ -77,5 +77,5 @@ export {
 } from './op.js'
 export { decodePath, pathBytes } from './path-bytes.js'
 export { append, hardened, uncurryThis } from './primordials.js'
-export { keepStats, makeStats, preciseOf, type StatFields, toBigIntStats } from './stats.js'
+export { fromPrecise, keepStats, makeStats, preciseOf, type StatFields, toBigIntStats } from './stats.js'
 export { AROUND, Failed, Forward, fail, forward, NEXT, PASSTHROUGH, Replied, reply, type Verdict } from './verdict.js'

@@ -1,6 +1,6 @@
 /** Runs plans for callers that are called back. `done` may be called before `runAsync` returns: faces defer it. */
 import type { Context } from '../context.js'
-import { type Exchange, notAVerdict, type Plan, type Step } from '../exchange.js'
+import { answered, type Exchange, notAVerdict, type Plan, type Step } from '../exchange.js'
 import type { Call, Deadline } from '../extension.js'
 import type { Done } from '../lower.js'
 import type { Op, Reply, Request, Stats } from '../op.js'
@@ -178,6 +178,7 @@ class Run {
       x.opened(out, this.#req as Request<'open'>, this.#at === plan.steps.length)
     let value: Reply<Op> | Failed | Again = out
     if (plan.hasUp && this.#at > this.#from) {
+      if (plan.watched) answered.by = plan.steps[this.#at]?.layer
       const wasBusy = x.busy
       x.busy = true
       try {

@@ -13,13 +13,14 @@ import { BAD_FD, REENTERED } from './unwind.js'
 interface Interpreter {
   readonly resume: unknown
   readonly rise: unknown
+  readonly answered: { by: unknown }
   readonly UNHEARD: symbol
 }
 
 /** @returns undefined where code may not be generated from strings (`--disallow-code-generation-from-strings`) */
 export const compilePlan = (x: Exchange, plan: Plan, interpreter: Interpreter): RunPlan | undefined => {
   const { steps } = plan
-  const { resume, rise: unwind, UNHEARD } = interpreter
+  const { resume, rise: unwind, UNHEARD, answered } = interpreter
   let body = ''
   if (x.refusesReentry) body += 'if (x.busy) return REENTERED\nx.busy = true\ntry {\n'
   if (plan.onFd && x.ownFilesOnly) body += 'if (req.fd !== undefined && req.file === undefined) return BAD_FD\n'
@@ -55,7 +56,7 @@ return resume(x, plan, 0, ${k}, req, cx, v)
   const text = `'use strict'; const ${head}\nreturn function run(req, cx) {\n${body}\n}`
   try {
     const make = new Compiled(NAMES, text) as (...args: unknown[]) => RunPlan
-    return make(x, plan, NEXT, Replied, Failed, REENTERED, BAD_FD, resume, unwind, UNHEARD)
+    return make(x, plan, NEXT, Replied, Failed, REENTERED, BAD_FD, resume, unwind, UNHEARD, answered)
   } catch (thrown) {
     if (thrown instanceof EvalError) return undefined
     throw thrown
@@ -63,13 +64,14 @@ return resume(x, plan, 0, ${k}, req, cx, v)
 }
 // Plans are compiled when they are first run: nothing here may be what somebody has replaced by then.
 const Compiled = Function
-const NAMES = 'x, plan, NEXT, Replied, Failed, REENTERED, BAD_FD, resume, unwind, UNHEARD'
+const NAMES = 'x, plan, NEXT, Replied, Failed, REENTERED, BAD_FD, resume, unwind, UNHEARD, answered'
 
 /** The way up from just above step `at`. */
-const rise = ({ steps, opens, writes }: Plan, at: number): string => {
+const rise = ({ steps, opens, writes, watched }: Plan, at: number): string => {
   let text = ''
   if (opens) text += `if (typeof out === 'number') x.opened(out, req, ${at === steps.length}); `
   if (writes) text += 'x.epoch++; '
+  if (watched && at > 0) text += `answered.by = ${at === steps.length ? 'undefined' : `steps[${at}].layer`}; `
   let errors = false
   let replies = ''
   for (let k = at - 1; k >= 0; k--) {

@@ -1,6 +1,6 @@
 /** Runs plans for callers that wait. */
 import type { Context } from '../context.js'
-import { type Exchange, notAVerdict, type Plan, type RunPlan, type Step } from '../exchange.js'
+import { answered, type Exchange, notAVerdict, type Plan, type RunPlan, type Step } from '../exchange.js'
 import type { Call } from '../extension.js'
 import type { Op, Reply, Request } from '../op.js'
 import { append } from '../primordials.js'
@@ -20,7 +20,7 @@ export const UNHEARD: unique symbol = Symbol('plyfs.unheard')
 /** The plan of `op` as a function, for callers that keep it: compiled where code may be generated, else interpreted. */
 export const syncPlan = (x: Exchange, op: Op): RunPlan => {
   const plan = x.plans[op]
-  plan.run ??= compilePlan(x, plan, { resume, rise, UNHEARD }) ?? interpretPlan(x, plan)
+  plan.run ??= compilePlan(x, plan, { resume, rise, UNHEARD, answered }) ?? interpretPlan(x, plan)
   return plan.run
 }
 
@@ -71,7 +71,7 @@ const resume = (
   let out: Out | undefined
   let replaced: Replaced | undefined
   let passedAt = -1
-  let answered = false
+  let isAnswered = false
   let at = start
   for (; at < steps.length; at++) {
     const step = steps[at] as Step
@@ -87,7 +87,7 @@ const resume = (
       }
       if (said instanceof Replied || said instanceof Failed) {
         out = said instanceof Failed ? said : said.value
-        answered = true
+        isAnswered = true
         break
       }
       if (said instanceof Forward) {
@@ -101,13 +101,14 @@ const resume = (
     }
     if (ext.around === undefined) continue
     out = runAround(x, ext.around(req as never, cx), step.index, cx)
-    answered = true
+    isAnswered = true
     break
   }
-  if (!answered) out = plan.lower.sync(req, cx)
-  if (plan.opens && typeof out === 'number') x.opened(out, req as Request<'open'>, !answered)
+  if (!isAnswered) out = plan.lower.sync(req, cx)
+  if (plan.opens && typeof out === 'number') x.opened(out, req as Request<'open'>, !isAnswered)
   if (plan.writes) x.epoch++
   if (!plan.hasUp || at === from) return out as Out
+  if (plan.watched) answered.by = isAnswered ? (steps[at] as Step).layer : undefined
   return rise(x, plan, from, at, out as Out, req, replaced, passedAt, cx)
 }
 
@@ -129,6 +130,7 @@ const rise = (
     const { ext, index } = plan.steps[again] as Step
     const made = runAround(x, (ext.around as NonNullable<typeof ext.around>)(seen as never, cx), index, cx)
     if (plan.opens && typeof made === 'number') x.opened(made, seen as Request<'open'>, false)
+    if (plan.watched) answered.by = (plan.steps[again] as Step).layer
     value = unwind(plan, from, again, made, seen, replaced, passedAt, cx)
   }
   return value

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import test from 'ava'
-import { type TraceEvent, trace } from '../../layers/trace.js'
+import { type TraceEvent, trace } from '../../layers/trace/index.js'
 import { ConfigError, stack } from '../../lib/index.js'
 import { memory } from '../../lib/lower/index.js'
 import { invoke } from '../laws/model.js'

@@ -1,5 +1,5 @@
 /** trace: one event for each request, for whoever listens. */
-import { ConfigError, describeValue } from '../lib/codec/error.js'
+import { ConfigError, describeValue } from '../../lib/codec/error.js'
 import {
   type Caller,
   type Context,
@@ -11,7 +11,8 @@ import {
   OPS,
   type Op,
   type Path,
-} from '../lib/layer.js'
+  type Site,
+} from '../../lib/layer.js'
 
 export interface TraceEvent {
   readonly op: Op
@@ -26,6 +27,10 @@ export interface TraceEvent {
   readonly errno?: Errno
   /** Between the request's passing here on its way down and its answer's on the way up. */
   readonly durationMs: number
+  /** When it set out: what performance.now() said. */
+  readonly startMs: number
+  /** The layer that answered or refused it, by its name; the lower's name where it came that far. */
+  readonly answeredBy: string
 }
 export type TraceSink = (event: TraceEvent) => void
 /** What node:diagnostics_channel's `channel(name)` is. */
@@ -63,9 +68,12 @@ export const trace = (sink?: TraceSink | TraceChannel): Trace => {
     throw new ConfigError('trace', 'a function, or a channel of node:diagnostics_channel', describeValue(sink))
   }
   let events = 0
+  let site: Site | undefined
   /** When the requests that somebody listens to set out. */
   const starts = new WeakMap<object, number>()
-  const listening = (): boolean => sinks.size > 0 || channel?.hasSubscribers === true
+  /** Kept, so that whoever has a function for a sink asks no set for its size. */
+  let heard = sinks.size > 0
+  const listening = (): boolean => heard || channel?.hasSubscribers === true
 
   const emit = (op: Op, req: Traced, cx: Context, value: unknown, errno: Errno | undefined): void => {
     const start = starts.get(req)
@@ -83,6 +91,8 @@ export const trace = (sink?: TraceSink | TraceChannel): Trace => {
         : {}),
       ...(errno === undefined ? {} : { errno }),
       durationMs: performance.now() - start,
+      startMs: start,
+      answeredBy: site?.answerer() ?? '',
     }
     events++
     for (const each of sinks) each(event)
@@ -108,10 +118,21 @@ export const trace = (sink?: TraceSink | TraceChannel): Trace => {
   const stats = () => ({ events })
   const listen = (each: TraceSink): (() => void) => {
     sinks.add(each)
-    return () => void sinks.delete(each)
+    heard = true
+    return () => {
+      sinks.delete(each)
+      heard = sinks.size > 0
+    }
   }
   return {
-    ...layer('trace', extensions as ExtensionMap, { consents: 'watches', stateful: true, stats }),
+    ...layer('trace', extensions as ExtensionMap, {
+      consents: 'watches',
+      stateful: true,
+      stats,
+      attach: (at) => {
+        site = at
+      },
+    }),
     stats,
     listen,
   }
