@@ -1,6 +1,5 @@
 /** Requests and replies as lines of JSON, and back. */
 import { Buffer } from 'node:buffer'
-import type { BigIntStats } from 'node:fs'
 import { fromPrecise, makeStats, type Op, preciseOf, type Stats } from '../../lib/layer.js'
 
 /** A line of a recording. */
@@ -85,7 +84,8 @@ const statsLine = (stats: Stats): object => {
   if (precise === undefined) return numbers
   return { ...numbers, precise: Object.fromEntries(PRECISE.map((field) => [field, String(precise[field])])) }
 }
-const PRECISE = [...STATS.slice(0, 10), ...TIMES] as readonly (keyof BigIntStats & string)[]
+const PRECISE = [...STATS.slice(0, 10), ...TIMES] as readonly (keyof NonNullable<ReturnType<typeof preciseOf>> &
+  string)[]
 
 /** What the layer above gets. */
 export const replyOf = (op: Op, req: object, line: unknown): unknown => {
