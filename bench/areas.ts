@@ -8,6 +8,7 @@ import { io } from './scenarios/io.js'
 import { layers } from './scenarios/layers.js'
 import { metadata } from './scenarios/metadata.js'
 import { modules } from './scenarios/modules.js'
+import { overlaid } from './scenarios/overlay.js'
 import { sandboxed } from './scenarios/sandbox.js'
 import { walk } from './scenarios/walk.js'
 
@@ -22,6 +23,7 @@ export const areas = {
   bound,
   'create-delete': createDelete,
   sandbox: sandboxed,
+  overlay: overlaid,
 } satisfies Record<string, Area>
 
 export type AreaName = keyof typeof areas

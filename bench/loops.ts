@@ -151,3 +151,15 @@ export const promiseCreateDelete = async (fs: Fs, dir: string, buffer: Buffer, f
   for (let k = 0; k < files; k++) await fs.promises.unlink(`${dir}/file-${k}`)
   return files
 }
+
+export const readKept = (fs: Fs, paths: readonly string[]): number => {
+  let bytes = 0
+  for (let k = 0; k < paths.length; k++) bytes += fs.readFileSync(paths[k] as string).length
+  return bytes
+}
+
+export const listSame = (fs: Fs, dir: string, n: number): number => {
+  let names = 0
+  for (let k = 0; k < n; k++) names += fs.readdirSync(dir).length
+  return names
+}

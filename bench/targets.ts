@@ -32,6 +32,7 @@ const ratio = (work: string, contender: string, bound: number, what: string): Ta
   what,
 })
 const FIVE = 'plyfs, five layers'
+const OVERLAY = 'plyfs, overlay'
 const HOOKED = 'plyfs, all hooked'
 /** What "1.00 of the lower" may read on a machine that does other things too. */
 const NOISE = 1.03
@@ -153,6 +154,10 @@ export const targets: readonly Target[] = [
   ratio('sandbox/stat-unseen', 'plyfs, sandbox', 3, 'sandboxed stat, parent not seen'),
   ratio('sandbox/read', 'plyfs, sandbox', 1.05, 'sandboxed read, passed through'),
   ratio('sandbox/write', 'plyfs, sandbox', 1.05, 'sandboxed write, passed through'),
+  ratio('overlay/stat', OVERLAY, 1.3, 'overlay: stat of untouched files, warm cache below'),
+  ratio('overlay/read-file', OVERLAY, 1.3, 'overlay: readFile of untouched files, warm cache below'),
+  ratio('overlay/first-write', OVERLAY, 1.5, 'overlay: first write of a 1 MiB file, of a copy'),
+  ratio('overlay/readdir', OVERLAY, 2.5, 'overlay: readdir of 2 x 1,000 names, of one of them'),
 ]
 
 export interface Judged {
