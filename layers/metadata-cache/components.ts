@@ -83,7 +83,10 @@ export class Components {
     if (!(stats instanceof Failed) && inode === undefined) return RAW
     const name = cache.child(dir, part)
     const keep = cache.freshAt(name, t) && name.slot !== -1
-    if (inode !== undefined && keep) cache.keepAttrs(inode, stats as Stats, t, sent, precise)
+    if (inode !== undefined && keep) {
+      cache.keepAttrs(inode, stats as Stats, t, sent, precise)
+      cache.offer(inode.attrs, stats as Stats)
+    }
     const type = stats instanceof Failed ? 0 : typeOf(stats.mode)
     // True of some moment of this walk, and not to be kept.
     if (!keep && inode !== undefined && !cache.stableInodes) cache.settled(inode)

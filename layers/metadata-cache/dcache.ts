@@ -1,6 +1,6 @@
 /** The tables, what may be kept in them, and their bounds. */
 import type { Capabilities, StatFields, Stats } from '../../lib/layer.js'
-import { keepStats, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
+import { keepStats, makeStats, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
 import { Clock } from './clock.js'
 import {
   ATTRS_BYTES,
@@ -152,13 +152,25 @@ export class DCache {
     return undefined
   }
 
+  #offered: Stats | undefined = undefined
+  #offeredFor: StatFields | undefined = undefined
+  /** The reply that `attrs` were just kept from: it is nobody's yet, and need not be made again. */
+  offer(attrs: StatFields | undefined, reply: Stats): void {
+    this.#offered = reply
+    this.#offeredFor = attrs
+  }
+  /** A reply with what `attrs` say, for one to have. */
+  replyOf(attrs: StatFields): Stats {
+    const offered = this.#offeredFor === attrs ? this.#offered : undefined
+    this.#offered = undefined
+    this.#offeredFor = undefined
+    return offered ?? makeStats(attrs)
+  }
+
   /** A reading of `inode` begins; undefined: of which, is not known. */
   beginRead(inode: Inode | undefined): void {
     if (inode === undefined) this.reading.busy++
-    else {
-      inode.readers++
-      this.#wasRead(inode)
-    }
+    else inode.readers++
   }
   endRead(inode: Inode | undefined): void {
     if (inode === undefined) {
@@ -166,13 +178,10 @@ export class DCache {
       this.reading.changed = ++this.stamp
     } else {
       inode.readers--
-      this.#wasRead(inode)
+      inode.readAt = ++this.stamp
+      if (inode.moves) this.forgetAttrs(inode)
       this.settled(inode)
     }
-  }
-  #wasRead(inode: Inode): void {
-    inode.readAt = ++this.stamp
-    if (inode.moves) this.forgetAttrs(inode)
   }
 
   /** The dentry for `name` in `dir`; an unknown one where there was none. */

@@ -22,7 +22,7 @@ export class Inode implements Tracked {
   hidden = 0
   /** Open files of it that only read, and listings under way: what they may move is not kept. */
   readers = 0
-  /** When a reading last began or ended. */
+  /** When a reading last ended. */
   readAt = 0
   /** In the tables; what is not may be known there as another object. */
   held = false

@@ -97,6 +97,10 @@ export class Files {
     if (inode.hidden === 0 && inode.readers === 0) return
     for (const open of this.byFd.values()) if (open.inode === inode && this.isKnown(open)) this.#unknown(open)
   }
+  /** So may any name have been. */
+  doubtAll(): void {
+    for (const open of this.byFd.values()) if (this.isKnown(open)) this.#unknown(open)
+  }
 
   /** The request to close it goes down: its number may be another file's before the reply. */
   closing(fd: number, req: object): void {

@@ -8,6 +8,7 @@ export const invalidate = (c: Cache, path: string | undefined): void => {
   const found = path === undefined ? undefined : whole(c, path)
   if (found === undefined) {
     cache.clear()
+    c.files.doubtAll()
     return
   }
   for (const name of found) {
@@ -16,6 +17,7 @@ export const invalidate = (c: Cache, path: string | undefined): void => {
     cache.forgetListing(dir)
     dir.changed = ++cache.stamp
     if (inode !== undefined) {
+      c.files.doubt(inode)
       cache.forgetInode(inode)
       cache.forgetBelow(inode)
       inode.changed = cache.stamp

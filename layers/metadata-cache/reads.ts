@@ -164,7 +164,7 @@ const getattr = <O extends 'lookup' | 'getattr'>(
       if (r === RAW) return yield* attempt(op, req)
       if (!r.exists) return r.failed ?? NOENT
       const attrs = r.inode && cache.attrsOf(r.inode)
-      if (attrs !== undefined && (!precise || r.inode?.precise === true)) return makeStats(attrs) as Reply<O>
+      if (attrs !== undefined && (!precise || r.inode?.precise === true)) return cache.replyOf(attrs) as Reply<O>
       const t = cache.stamp
       const at = cache.clock.read()
       const out = yield* attempt(op, req)

@@ -61,7 +61,7 @@ const KEPT_PATHS = 4096
 /** The rules that hold for one caller. */
 export class Ruleset {
   /** Only a memo: an entry is believed where it says itself what it is about. */
-  readonly #kept = new LRUCache<string, Note>({ max: KEPT_PATHS })
+  readonly #kept = new LRUCache<string, Note>({ maxSize: KEPT_PATHS, sizeCalculation: () => 1 })
   readonly #rules: readonly Rule[]
   readonly #default: number
   readonly #root: Tree | undefined

@@ -13,6 +13,7 @@ const expected: Readonly<Record<string, string>> = {
   'concurrency-limit.md': 'peak: 8',
   'encrypt.md': 'contents 8',
   'faults.md': 'ENOSPC',
+  'metadata-cache.md': 'look-ups below: 3',
   'mount-points.md': 'EXDEV',
   'overlay.md': 'debug=2',
   'power-loss.md': "'new', 'old'",
@@ -21,6 +22,7 @@ const expected: Readonly<Record<string, string>> = {
   'subdir.md': 'index.html',
   'timeout.md': 'ETIMEDOUT',
   'trace.md': 'create /file ok',
+  'xattr-elision.md': 'asked below: 1 99',
 }
 const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => (log: object) => Promise<void>
 /** A module's text as the body of a function: all examples share one process. */

@@ -332,3 +332,39 @@ test('a directory is listed while it is looked up', (t) => {
   look.land()
   t.is(fs.statSync('/d').atimeMs, bare.statSync('/d').atimeMs)
 })
+test('a file is read by a name that nobody knows while it is looked up', (t) => {
+  const { fs, bare, held } = setUp()
+  fs.writeFileSync('/f', 'x')
+  fs.existsSync('/none')
+  const look = held(() => fs.stat('/f', ignore))
+  look.arrive()
+  const end = Date.now() + 3
+  while (Date.now() < end);
+  fs.readFileSync('/./f')
+  look.land()
+  t.is(fs.statSync('/f').atimeMs, bare.statSync('/f').atimeMs)
+})
+test('what was taken for one file was another: what is known of the first is kept again', (t) => {
+  const { fs, bare, cache, begun } = setUp()
+  fs.writeFileSync('/f', 'x')
+  fs.linkSync('/f', '/h')
+  for (const flags of ['r', 'r+']) {
+    for (const name of ['/f', '/h']) fs.statSync(name)
+    bare.unlinkSync('/f')
+    bare.writeFileSync('/f', 'another')
+    const fd = fs.openSync('/f', flags)
+    cache.invalidate('/f')
+    t.is(fs.statSync('/f').size, 7)
+    fs.statSync('/h')
+    const again = begun(() => fs.stat('/h', ignore))
+    t.is(again, undefined, flags)
+    if (flags === 'r+') {
+      fs.writeSync(fd, 'much longer')
+      t.is(fs.statSync('/f').size, 11)
+    }
+    fs.closeSync(fd)
+    bare.unlinkSync('/f')
+    bare.linkSync('/h', '/f')
+    cache.invalidate()
+  }
+})

@@ -6,9 +6,13 @@ import { finished } from 'node:stream/promises'
 import test, { type ExecutionContext } from 'ava'
 import { memfs } from 'memfs'
 import { metadataCache, passthrough, requestCount, sandbox } from '../../layers/index.js'
+import type { Exchange } from '../../lib/exchange.js'
+import { exchangeOf, nodeFace } from '../../lib/face/node-fs.js'
 import { type Layer, type PlyFs, stack, withCaller } from '../../lib/index.js'
 import { accessTimesOf } from '../../lib/lower/host/access-times.js'
 import { host, memory } from '../../lib/lower/index.js'
+import { compose } from '../../lib/stack.js'
+import { baseOf } from './harness.js'
 
 const LONG = { ttlMs: 60_000 }
 const grounds: Record<string, () => { bare: PlyFs; root: string; remove: () => void }> = {
@@ -133,6 +137,10 @@ for (const [ground, make] of Object.entries(grounds)) {
             for (const name of ['f', 'd']) fs.utimesSync(at(name), 1000, 500)
           },
           'old, but read': () => undefined,
+          ahead: () => {
+            const now = Date.now() / 1000
+            for (const name of ['f', 'd']) fs.utimesSync(at(name), now + 10, now + 20)
+          },
           changed: () => {
             fs.appendFileSync(at('f'), 'more')
             fs.writeFileSync(at('d/y'), '')
@@ -204,6 +212,60 @@ test('reads of files that nobody knows cost no more than one request, and that o
   below.reset()
   fs.readFileSync('/b')
   t.is(below.counts().getattr ?? 0, 0)
+  // It was closed: nobody reads it any more.
+  fs.utimesSync('/a', 1, 2)
+  fs.statSync('/a')
+  below.reset()
+  fs.statSync('/a')
+  t.is(below.counts().lookup ?? 0, 0)
+})
+
+test('while it is open for reading, and where inode numbers say nothing', (t) => {
+  for (const stableInodes of [true, false]) {
+    const bare = memory() as PlyFs
+    prepare(bare, '/')
+    const { lower } = exchangeOf(bare) as Exchange
+    const capabilities = { ...lower.capabilities, stableInodes }
+    const { exchange, mark } = compose(baseOf({ ...lower, capabilities }), [metadataCache(LONG)])
+    const fs = nodeFace(exchange, mark, exchange.caller)
+    for (const path of ['/f', '/./f', '/hard', '/here/f']) {
+      fs.utimesSync('/f', 1, 2)
+      fs.statSync('/f')
+      const fd = fs.openSync(path, 'r')
+      agree(t, fs, bare, '/', `${path}, open`)
+      fs.readSync(fd, Buffer.alloc(1))
+      agree(t, fs, bare, '/', `${path}, read`)
+      fs.utimesSync('/f', 1, 2)
+      fs.statSync('/f')
+      fs.readSync(fd, Buffer.alloc(1))
+      fs.closeSync(fd)
+      agree(t, fs, bare, '/', `${path}, closed`)
+    }
+  }
+})
+
+test.serial('an access time becomes a day old while it is kept', (t) => {
+  const bare = memory() as PlyFs
+  const now = Date.now
+  // It has 30 ms to go, less the second by which relatime counts.
+  const read = now() - 86_399_000 + 30
+  try {
+    Date.now = () => read - 1000
+    bare.writeFileSync('/f', 'text')
+    Date.now = () => read
+    bare.readFileSync('/f')
+    Date.now = now
+    const fs = stack(bare, [metadataCache(LONG)])
+    t.is(Math.round(fs.statSync('/f').atimeMs), read)
+    const end = performance.now() + 40
+    while (performance.now() < end);
+    Date.now = () => now() + 2000
+    fs.readFileSync('/f')
+    t.not(Math.round(bare.statSync('/f').atimeMs), read)
+    t.is(fs.statSync('/f').atimeMs, bare.statSync('/f').atimeMs)
+  } finally {
+    Date.now = now
+  }
 })
 
 test('the host’s rules, from its mounts', (t) => {

@@ -101,7 +101,6 @@ export const mutants = [
       '    } else if (inode !== undefined) this.#hide(open, inode)',
     ],
     ['      } else this.#unknown(open)\n', '      }\n'],
-    ['      this.cache.beginRead(inode)\n', '      inode.readers++\n'],
     ['      this.cache.endRead(inode)\n', '      inode.readers--\n'],
     ['      this.cache.beginRead(undefined)\n', '      this.cache.reading.busy += 0\n'],
     [
@@ -175,8 +174,8 @@ export const mutants = [
     ['return reading.busy === 0 && reading.changed <= t', 'return reading.busy === 0'],
     ['if (!inode.moves || this.#isUnread(inode, inode.attrsAt)) return attrs', 'if (attrs) return attrs'],
     ['      this.reading.changed = ++this.stamp\n', ''],
-    ['    if (inode.moves) this.forgetAttrs(inode)\n', ''],
-    ['    inode.readAt = ++this.stamp\n', ''],
+    ['      if (inode.moves) this.forgetAttrs(inode)\n', ''],
+    ['      inode.readAt = ++this.stamp\n', ''],
   ]),
   ...cache('components', [
     ['if (cache.freshAt(root, t)) cache.setPositive', 'cache.setPositive'],
@@ -242,6 +241,8 @@ export const mutants = [
   ]),
   ...cache('state', [['if (caller.uid !== this.#uid || caller.gid !== this.#gid) return true', '']]),
   ...cache('invalidate', [
+    ['    c.files.doubtAll()\n', ''],
+    ['      c.files.doubt(inode)\n', ''],
     ['    dir.changed = ++cache.stamp\n', ''],
     ['      inode.changed = cache.stamp\n', ''],
     ['    name.changed = cache.stamp\n', ''],
