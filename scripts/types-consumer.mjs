@@ -1,7 +1,7 @@
 // `npm run types:consumer`: what a user's compiler says of the package as it is published, with skipLibCheck off, for each of
 // these compilers. Wants the build. Everything is installed into a temporary directory.
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -19,7 +19,7 @@ const must = (what, { good, out }) => {
 }
 
 try {
-  const packed = must('npm pack failed', run('npm', ['pack', '--ignore-scripts', '--pack-destination', dir], root))
+  must('npm pack failed', run('npm', ['pack', '--ignore-scripts', '--pack-destination', dir], root))
   const { devDependencies, dependencies } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
   const compilers = COMPILERS.map((version) => `ts-${version}@npm:typescript@~${version}.0`)
   writeFileSync(join(dir, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
@@ -28,7 +28,7 @@ try {
     `memfs@${dependencies.memfs}`,
     `unionfs@${dependencies.unionfs}`,
   ]
-  const wanted = [`./${packed.split('\n').at(-1)}`, ...others, ...compilers]
+  const wanted = [`./${readdirSync(dir).find((name) => name.endsWith('.tgz'))}`, ...others, ...compilers]
   const options = ['--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts']
   must('the npm registry did not give the compilers', run('npm', ['install', ...options, ...wanted]))
   cpSync(new URL('test/types/consumer.ts', root), join(dir, 'consumer.ts'))
