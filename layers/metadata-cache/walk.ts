@@ -3,7 +3,7 @@ import { type Dentry, Failed, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
 import { type Asking, RAW, type Want } from './asking.js'
 import { Components } from './components.js'
 import type { DCache } from './dcache.js'
-import { type Inode, type Name, NEGATIVE, POSITIVE, Resolved } from './entries.js'
+import { type Name, NEGATIVE, POSITIVE, Resolved } from './entries.js'
 import type { Files } from './files.js'
 
 /** Linux's MAXSYMLINKS. */
@@ -136,7 +136,9 @@ export class Walker {
         here = here.slice(0, Math.max(0, here.lastIndexOf('/')))
         continue
       }
-      const dir = (way.at(-1) as Name).inode as Inode
+      const dir = (way.at(-1) as Name).inode
+      // Evicted while this walk waited.
+      if (dir === undefined) return RAW
       const at = `${here}/${part}`
       if (at.length > MAX_CHARS) return RAW
       const last = todo.every((rest) => rest === '')
