@@ -6,7 +6,7 @@
 
 /** The line above: a file imports only from its own rank and from those before it. */
 const ranks = [
-  ['op', 'errno', 'context', 'file', 'stats', 'path-bytes', 'primordials'], // one vocabulary
+  ['op', 'errno', 'context', 'file', 'stats', 'path-bytes', 'primordials', 'request', 'random'], // one vocabulary
   ['verdict'],
   ['extension'],
   ['namei', 'lower'],

@@ -4,6 +4,7 @@ import { closed, decodeOptions, flag, positiveInteger } from '../lib/codec/optio
 import {
   AROUND,
   type Around,
+  type Asking,
   attempt,
   Call,
   dentryOf,
@@ -13,12 +14,12 @@ import {
   type LookUp,
   layer,
   NEXT,
+  type OnPaths,
   OP,
   OPS,
   type Op,
   type OpInfo,
   type Path,
-  type Reply,
   type Request,
   type Stats,
   type Walked,
@@ -38,14 +39,6 @@ export interface CaseFold extends Layer {
   stats(): { folded: number; listed: number }
 }
 
-type OnPaths = {
-  readonly path: Path
-  readonly newPath?: Path
-  readonly fd?: number | undefined
-  readonly follow?: boolean
-  readonly flags?: number
-}
-type Steps<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 interface Listing {
   /** What the directory's attributes were. */
   stamp: string
@@ -80,7 +73,7 @@ export const caseFold = (options?: CaseFoldOptions): CaseFold => {
   /** Begun or ended through here. */
   let changes = 0
 
-  function* listing(dir: Path): Steps<Listing | undefined> {
+  function* listing(dir: Path): Asking<Listing | undefined> {
     const stats = yield* attempt('getattr', { path: dir, follow: false, precise: false })
     if (stats instanceof Failed) return undefined
     const stamp = stampOf(stats)
@@ -97,7 +90,7 @@ export const caseFold = (options?: CaseFoldOptions): CaseFold => {
     if (changes === before) listings.set(dir, made)
     return made
   }
-  function* otherwise(dir: Path, name: string): Steps<string | undefined> {
+  function* otherwise(dir: Path, name: string): Asking<string | undefined> {
     const other = (yield* listing(dir))?.names.get(fold(name))
     if (other === undefined || other === name) return undefined
     folded++
@@ -106,7 +99,7 @@ export const caseFold = (options?: CaseFoldOptions): CaseFold => {
   const folding: LookUp = { ...at, otherwise }
 
   /** Where a path leads, by the names that are there. */
-  function* find(path: Path, mode: WalkMode): Steps<Walked | Failed> {
+  function* find(path: Path, mode: WalkMode): Asking<Walked | Failed> {
     const where = yield* walkPath(path, mode, folding)
     if (where instanceof Failed || where.last !== 'name' || where.stats !== undefined || !where.exists) return where
     // The walk left the last name alone.
@@ -121,7 +114,7 @@ export const caseFold = (options?: CaseFoldOptions): CaseFold => {
     mode === 'name' && dir !== undefined && last !== '/' && last !== 'name' ? join(dir, last) : path + slash
 
   /** A listing that we changed ourselves is still good. */
-  function* changed(path: Path, there: boolean): Steps<void> {
+  function* changed(path: Path, there: boolean): Asking<void> {
     changes++
     const dir = dirOf(path)
     const kept = listings.get(dir)

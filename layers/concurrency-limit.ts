@@ -6,6 +6,7 @@ import {
   type ExtensionMap,
   type Layer,
   layer,
+  NO_CAPABILITIES,
   OPS,
   type Op,
   type OtherFs,
@@ -27,7 +28,7 @@ const codec = closed({}, { max: positiveInteger }, "concurrencyLimit's options")
 /** Callers that wait pass: what they would wait for cannot go on until they return. */
 class Semaphore implements OtherFs {
   readonly name = 'semaphore'
-  readonly capabilities = { stableInodes: false, xattr: false, renameFlags: false, noFollow: false }
+  readonly capabilities = NO_CAPABILITIES
   readonly asSelf = this
   readonly waiting: (() => void)[] = []
   active = 0

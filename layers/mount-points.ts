@@ -4,6 +4,7 @@ import { ConfigError, describeValue } from '../lib/codec/error.js'
 import {
   AROUND,
   type Around,
+  type Asking,
   attempt,
   attemptOn,
   Call,
@@ -16,6 +17,7 @@ import {
   layer,
   NEXT,
   notAName,
+  type OnPaths,
   OP,
   OPS,
   type Op,
@@ -51,15 +53,6 @@ export interface MountPoints extends Layer {
   /** `crossed`: requests that were answered by a filesystem that is mounted. */
   stats(): { crossed: number }
 }
-
-interface OnPaths {
-  readonly path: Path
-  readonly newPath?: Path
-  readonly fd?: number | undefined
-  readonly follow?: boolean
-  readonly flags?: number
-}
-type Steps<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 
 const OPENING = new Set<Op>(['open', 'create', 'tmpfile'])
 /** What the kernel says to whoever makes or takes away a mount point. */
@@ -102,7 +95,7 @@ export const mountPoints = (mounts: Readonly<Record<string, object>>): MountPoin
     return undefined
   }
   /** One request where its path is: `path` is without links. */
-  function* ask<O extends Op>(op: O, path: Path, req: Request<O>, slash = ''): Steps<Reply<O> | Failed> {
+  function* ask<O extends Op>(op: O, path: Path, req: Request<O>, slash = ''): Asking<Reply<O> | Failed> {
     const point = pointOf(path)
     if (point === undefined) return yield* attempt(op, { ...req, path: path + slash, dentry: undefined })
     crossed++

@@ -4,6 +4,7 @@ import { ConfigError, describeValue } from '../lib/codec/error.js'
 import {
   AROUND,
   type Around,
+  type Asking,
   attempt,
   Call,
   type Context,
@@ -17,13 +18,13 @@ import {
   layer,
   NEXT,
   notAName,
+  type OnPaths,
   OP,
   OPS,
   type Op,
   type OpInfo,
   type Path,
   type Peek,
-  type Reply,
   type Request,
   type Site,
   type WalkMode,
@@ -37,15 +38,6 @@ export interface Subdir extends Layer {
   /** The directory, as below. */
   readonly base: Path
 }
-
-type OnPaths = {
-  readonly path: Path
-  readonly newPath?: Path
-  readonly fd?: number | undefined
-  readonly follow?: boolean
-  readonly flags?: number
-}
-type Steps<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 
 /**
  * What is below `path` is all that there is, as after chroot(2): `/` is that directory, `..` above it stays there, and
@@ -68,7 +60,7 @@ export const subdir = (path: string): Subdir => {
     readlink: (path) => new Call('readlink', { path: base + path }),
   }
   /** The path to send down; below, it has no link in it. */
-  function* place(op: Op, path: Path, mode: WalkMode): Steps<Path | Failed> {
+  function* place(op: Op, path: Path, mode: WalkMode): Asking<Path | Failed> {
     const where = yield* walkPath(path, mode, at)
     if (where instanceof Failed) return where
     if (mode === 'name') {

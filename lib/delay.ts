@@ -3,7 +3,8 @@ import type { Context } from './context.js'
 import type { Capabilities, OtherFs } from './extension.js'
 import type { Op, Reply, Request } from './op.js'
 
-const NOTHING: Capabilities = { stableInodes: false, xattr: false, renameFlags: false, noFollow: false }
+/** Of what stands for a filesystem only so that it can be waited for. */
+export const NO_CAPABILITIES: Capabilities = { stableInodes: false, xattr: false, renameFlags: false, noFollow: false }
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
 /**
@@ -12,7 +13,7 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4))
  */
 export class Delay implements OtherFs {
   readonly name = 'delay'
-  readonly capabilities = NOTHING
+  readonly capabilities = NO_CAPABILITIES
   readonly asSelf = this
   constructor(readonly ms: number) {}
   sync<O extends Op>(): Reply<O> {

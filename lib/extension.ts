@@ -102,8 +102,10 @@ export const virtualFd = (): number => {
   return virtual
 }
 
-/** What an `around` is: it may ask below any number of times, and returns the reply or a failure. */
-export type Around<O extends Op> = Generator<Call<Op>, Reply<O> | Failed, Reply<Op> | Failed>
+/** Steps that may ask below any number of times on the way to a `T`. */
+export type Asking<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
+/** What an `around` is: it returns the reply or a failure. */
+export type Around<O extends Op> = Asking<Reply<O> | Failed>
 
 /** What a layer does with one opcode. Every hook is optional; hooks are plain functions and must not block. */
 export interface Extension<O extends Op> {

@@ -1,9 +1,10 @@
 /** The authoring kit: all that a layer imports. */
 export type { Caller, Context } from './context.js'
-export { Delay } from './delay.js'
+export { Delay, NO_CAPABILITIES } from './delay.js'
 export { type Errno, isErrno } from './errno.js'
 export {
   type Around,
+  type Asking,
   attempt,
   attemptOn,
   attemptWithin,
@@ -60,6 +61,7 @@ export {
   type Entry,
   type FdOp,
   isOp,
+  type OnPaths,
   OP,
   OPS,
   type Op,
@@ -77,5 +79,6 @@ export {
 } from './op.js'
 export { decodePath, pathBytes } from './path-bytes.js'
 export { append, hardened, uncurryThis } from './primordials.js'
+export { randomOf } from './random.js'
 export { fromPrecise, keepStats, makeStats, preciseOf, type StatFields, toBigIntStats } from './stats.js'
 export { AROUND, Failed, Forward, fail, forward, NEXT, PASSTHROUGH, Replied, reply, type Verdict } from './verdict.js'

@@ -41,6 +41,15 @@ export interface OnEither extends Named {
   readonly follow: boolean
 }
 
+/** What requests on names have in common, for a layer that treats many opcodes alike. */
+export interface OnPaths {
+  readonly path: Path
+  readonly newPath?: Path
+  readonly fd?: number | undefined
+  readonly follow?: boolean
+  readonly flags?: number
+}
+
 /** One directory entry. `type` is one of node:fs's `UV_DIRENT_*`. */
 export interface Entry {
   readonly name: string

@@ -1,4 +1,5 @@
 /** plyfs/overlay: what an overlay has changed; to keep it, or to throw it away. */
+
 import { randomBytes } from 'node:crypto'
 import { type Change, changesOf, conflictsOf, discardAll } from '../layers/overlay/changes.js'
 import { commitAll, recoverCommit } from '../layers/overlay/commit.js'
@@ -6,9 +7,10 @@ import { overlayTree } from '../layers/overlay/index.js'
 import { locked } from '../layers/overlay/names.js'
 import { eachPair } from '../layers/overlay/pairs.js'
 import { restoreSnapshot, type Snapshot, SnapshotTooLarge, takeSnapshot } from '../layers/overlay/snapshot.js'
-import type { Steps, Tree } from '../layers/overlay/tree.js'
+import type { Tree } from '../layers/overlay/tree.js'
 import { runPromise } from './driver/promise.js'
 import { Exchange } from './exchange.js'
+import type { Asking } from './extension.js'
 import { layer } from './extension.js'
 import { fsError } from './face/errors.js'
 import { exchangeOf, type PlyFs } from './face/node-fs.js'
@@ -30,7 +32,7 @@ export class CommitConflict extends Error {
 }
 
 /** Runs steps as the overlay itself would: what they ask goes to the layers below it, for callers that await. */
-const perform = async <T>(fs: PlyFs, what: string, steps: (tree: Tree) => Steps<T>): Promise<T> => {
+const perform = async <T>(fs: PlyFs, what: string, steps: (tree: Tree) => Asking<T>): Promise<T> => {
   const x = exchangeOf(fs)
   const index = x?.layers.findIndex((each) => overlayTree(each) !== undefined) ?? -1
   const tree = x?.layers[index] === undefined ? undefined : overlayTree(x.layers[index])

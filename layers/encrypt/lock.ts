@@ -1,5 +1,5 @@
 /** Who reads and who writes a file: chunks are changed as a whole, so that a change is several requests below. */
-import { fail, type OtherFs } from '../../lib/layer.js'
+import { fail, NO_CAPABILITIES, type OtherFs } from '../../lib/layer.js'
 
 const EBUSY = fail('EBUSY')
 type Done = (bug: unknown, out: never) => void
@@ -40,7 +40,7 @@ export class FileLock {
 /** To wait for: `yield* callOn(new Turn(lock, true), 'syncfs', { path: '/' })`. */
 export class Turn implements OtherFs {
   readonly name = 'lock'
-  readonly capabilities = { stableInodes: false, xattr: false, renameFlags: false, noFollow: false }
+  readonly capabilities = NO_CAPABILITIES
   readonly asSelf = this
   begin: () => void = () => undefined
   constructor(

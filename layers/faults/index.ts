@@ -30,6 +30,7 @@ import {
   type Op,
   type Path,
   type Request,
+  randomOf,
 } from '../../lib/layer.js'
 import { ERRNOS } from './errnos.js'
 import { drawSeed, tellIfItFails } from './seed.js'
@@ -95,18 +96,6 @@ const ruleCodec = closed(
   'a rule',
 )
 const codec = closed({}, { rules: t.readonlyArray(ruleCodec), seed: wholeNumber }, "faults' plan")
-
-/** mulberry32, by Tommy Ettinger: 32 bits of state are enough to repeat a test. */
-const randomOf = (seed: number) => {
-  let state = seed >>> 0
-  return (): number => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let z = state
-    z = Math.imul(z ^ (z >>> 15), z | 1)
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61)
-    return ((z ^ (z >>> 14)) >>> 0) / 0x1_0000_0000
-  }
-}
 
 const LITERAL_START = /^[^*?[\]{}()!+@|\\]*/
 const LITERAL_END = /[^*?[\]{}()!+@|\\]*$/

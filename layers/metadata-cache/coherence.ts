@@ -2,6 +2,7 @@
 import {
   AROUND,
   type Around,
+  type Asking,
   attempt,
   Call,
   type Context,
@@ -22,7 +23,7 @@ import {
   S_IFDIR,
   S_IFLNK,
 } from '../../lib/layer.js'
-import { type Asking, RAW, type Want } from './asking.js'
+import { RAW, type Want } from './asking.js'
 import { Change, type Scope } from './change.js'
 import { type Inode, type Name, NEGATIVE, POSITIVE, typeOf } from './entries.js'
 import type { Cache } from './state.js'

@@ -1,6 +1,6 @@
 /** One component at a time: what is kept of a name, else what is below. */
-import { attempt, type Dentry, Failed, S_IFDIR, S_IFLNK, type Stats } from '../../lib/layer.js'
-import { type Asking, RAW, type Want } from './asking.js'
+import { type Asking, attempt, type Dentry, Failed, S_IFDIR, S_IFLNK, type Stats } from '../../lib/layer.js'
+import { RAW, type Want } from './asking.js'
 import type { DCache } from './dcache.js'
 import { type Inode, Name, NEGATIVE, POSITIVE, typeOf } from './entries.js'
 import type { Files } from './files.js'

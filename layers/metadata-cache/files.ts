@@ -1,6 +1,5 @@
 /** Open files by inode. Their reads and writes are not watched: what those may change is not kept meanwhile. */
-import { attempt, Failed } from '../../lib/layer.js'
-import type { Asking } from './asking.js'
+import { type Asking, attempt, Failed } from '../../lib/layer.js'
 import type { DCache } from './dcache.js'
 import type { Inode } from './entries.js'
 

@@ -1,6 +1,6 @@
 /** Path resolution over what is kept, which asks below for what is not. namei of a cache. */
-import { type Dentry, Failed, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
-import { type Asking, RAW, type Want } from './asking.js'
+import { type Asking, type Dentry, Failed, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
+import { RAW, type Want } from './asking.js'
 import { Components } from './components.js'
 import type { DCache } from './dcache.js'
 import { type Name, NEGATIVE, POSITIVE, Resolved } from './entries.js'

@@ -1,6 +1,5 @@
 /** Forgetting what the lower reports as changed. */
-import { attempt, Failed, hardened, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
-import type { Asking } from './asking.js'
+import { type Asking, attempt, Failed, hardened, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
 import type { DCache } from './dcache.js'
 import type { Inode } from './entries.js'
 

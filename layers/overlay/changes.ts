@@ -1,9 +1,19 @@
 /** What an overlay has changed, and throwing it away. */
-import { attempt, attemptOn, Failed, type Path, S_IFDIR, S_IFLNK, S_IFMT, type Stats } from '../../lib/layer.js'
+import {
+  type Asking,
+  attempt,
+  attemptOn,
+  Failed,
+  type Path,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  type Stats,
+} from '../../lib/layer.js'
 import { timesOf } from './copy-up.js'
 import { RESERVED } from './marks.js'
 import { join, type Node, type Origin } from './node.js'
-import type { Steps, Tree } from './tree.js'
+import type { Tree } from './tree.js'
 
 export interface Change {
   readonly type: 'added' | 'modified' | 'deleted' | 'renamed'
@@ -35,14 +45,14 @@ const sizeOf = (stats: Stats | undefined): number =>
   stats === undefined || (stats.mode & S_IFMT) === S_IFDIR ? 0 : stats.size
 
 /** Parents first. A directory that was deleted stands for all that was in it. */
-export function* changesOf(tree: Tree): Steps<Detail[]> {
+export function* changesOf(tree: Tree): Asking<Detail[]> {
   const out: Detail[] = []
   yield* visit(tree, tree.root, out)
   const moved = new Set(out.flatMap(({ type, from }) => (type === 'renamed' ? [from] : [])))
   return out.filter(({ type, path }) => type !== 'deleted' || !moved.has(path))
 }
 
-function* visit(tree: Tree, dir: Node, out: Detail[]): Steps<void> {
+function* visit(tree: Tree, dir: Node, out: Detail[]): Asking<void> {
   const failed = yield* tree.load(dir)
   if (failed !== undefined) throw failed
   for (const [name, node] of [...(dir.children ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -62,7 +72,7 @@ function* entry(
   old: Stats | undefined,
   hidden: Origin | undefined,
   out: Detail[],
-): Steps<void> {
+): Asking<void> {
   const deleted = (): void => {
     if (old === undefined || beneath === undefined) return
     const change = { type: 'deleted', path: beneath, kind: kindOf(old), size: 0, before: sizeOf(old) } as const
@@ -112,7 +122,7 @@ function* entry(
 }
 
 /** Whether nothing is seen any more at a path of the lower. */
-function* isHidden(tree: Tree, path: Path): Steps<boolean> {
+function* isHidden(tree: Tree, path: Path): Asking<boolean> {
   const place = yield* tree.walk(path, 2)
   return place instanceof Failed || place.node === undefined
 }
@@ -122,7 +132,7 @@ const sameRights = (a: Stats, b: Stats): boolean => a.mode === b.mode && a.uid =
 const sameContents = (a: Stats, b: Stats): boolean => a.size === b.size && Math.abs(a.mtimeMs - b.mtimeMs) < 1
 
 /** Where the lower is no longer as it was when the changes were begun: paths of the lower, each once. */
-export function* conflictsOf(tree: Tree, details: readonly Detail[]): Steps<Path[]> {
+export function* conflictsOf(tree: Tree, details: readonly Detail[]): Asking<Path[]> {
   const paths = new Set<Path>()
   const deleted = new Set(details.flatMap(({ type, path }) => (type === 'deleted' ? [path] : [])))
   for (const { node, type, path, covers } of details) {
@@ -143,19 +153,19 @@ export function* conflictsOf(tree: Tree, details: readonly Detail[]): Steps<Path
   return [...paths].sort()
 }
 
-function* isDirectory(path: Path): Steps<boolean> {
+function* isDirectory(path: Path): Asking<boolean> {
   const now = yield* attempt('lookup', { path })
   return !(now instanceof Failed) && (now.mode & S_IFMT) === S_IFDIR
 }
 
 /** Whether a name of the lower, and of a directory all that is in it, is as it was. */
-function* isSame({ path, ino, size, mtimeMs, ctimeMs, at }: Origin): Steps<boolean> {
+function* isSame({ path, ino, size, mtimeMs, ctimeMs, at }: Origin): Asking<boolean> {
   const now = yield* attempt('lookup', { path })
   if (now instanceof Failed || now.ino !== ino || now.ctimeMs !== ctimeMs || now.mtimeMs !== mtimeMs) return false
   return (now.mode & S_IFMT) === S_IFDIR ? yield* isOlder(path, at) : now.size === size
 }
 /** Whether nothing beneath a directory was changed after `at`. */
-function* isOlder(dir: Path, at: number): Steps<boolean> {
+function* isOlder(dir: Path, at: number): Asking<boolean> {
   const entries = yield* attempt('readdir', { path: dir })
   if (entries instanceof Failed) return false
   for (const { name } of entries) {
@@ -168,7 +178,7 @@ function* isOlder(dir: Path, at: number): Steps<boolean> {
 }
 
 /** Takes everything off the upper: nothing has happened. */
-export function* discardAll(tree: Tree): Steps<void> {
+export function* discardAll(tree: Tree): Asking<void> {
   const { root } = tree
   const at = tree.at(root)
   const before = yield* attemptOn(tree.upper.asSelf, 'getattr', { path: at, follow: false, precise: true })
@@ -180,7 +190,7 @@ export function* discardAll(tree: Tree): Steps<void> {
 }
 
 /** Takes all that is in a directory of the upper away, but for the name `spared` in it. */
-export function* clear(tree: Tree, dir: Path, spared?: string): Steps<void> {
+export function* clear(tree: Tree, dir: Path, spared?: string): Asking<void> {
   const self = tree.upper.asSelf
   const entries = yield* attemptOn(self, 'readdir', { path: dir })
   if (entries instanceof Failed) throw entries

@@ -5,12 +5,23 @@
  * repeated.
  */
 import { Buffer } from 'node:buffer'
-import { attempt, attemptOn, call, callOn, Failed, type Path, type Request, S_IFDIR, S_IFMT } from '../../lib/layer.js'
+import {
+  type Asking,
+  attempt,
+  attemptOn,
+  call,
+  callOn,
+  Failed,
+  type Path,
+  type Request,
+  S_IFDIR,
+  S_IFMT,
+} from '../../lib/layer.js'
 import { COMMIT, type Detail, discardAll } from './changes.js'
 import { timesOf } from './copy-up.js'
 import { isOwnXattr } from './marks.js'
 import { join } from './node.js'
-import type { Steps, Tree } from './tree.js'
+import type { Tree } from './tree.js'
 
 const O_CREATE_EXCL = 0o301
 const CHUNK = 1 << 20
@@ -37,7 +48,7 @@ const commonDirectory = (paths: readonly Path[]): Path => {
   return `/${first.slice(0, length).join('/')}`
 }
 
-export function* commitAll(tree: Tree, details: readonly Detail[], id: string): Steps<void> {
+export function* commitAll(tree: Tree, details: readonly Detail[], id: string): Asking<void> {
   if (details.length === 0) {
     yield* discardAll(tree)
     return
@@ -60,7 +71,7 @@ export function* commitAll(tree: Tree, details: readonly Detail[], id: string): 
 }
 
 /** Says on the upper where the stage is. */
-function* note(tree: Tree, stage: Path): Steps<void> {
+function* note(tree: Tree, stage: Path): Asking<void> {
   const self = tree.upper.asSelf
   const path = join(tree.at(tree.root), COMMIT)
   const buffer = Buffer.from(stage)
@@ -72,7 +83,7 @@ function* note(tree: Tree, stage: Path): Steps<void> {
 }
 
 /** Stages what one change needs, and says what is to be done with it. */
-function* plan(tree: Tree, stage: Path, name: string, detail: Detail, steps: Step[]): Steps<void> {
+function* plan(tree: Tree, stage: Path, name: string, detail: Detail, steps: Step[]): Asking<void> {
   const { type, path, from, node, contents } = detail
   if (type === 'deleted') {
     steps.push({ do: 'take', path, name })
@@ -105,7 +116,7 @@ function* plan(tree: Tree, stage: Path, name: string, detail: Detail, steps: Ste
   steps.push({ do: 'put', path, name })
 }
 
-function* dress(tree: Tree, from: Path, to: Path, set: Set, isLink: boolean): Steps<void> {
+function* dress(tree: Tree, from: Path, to: Path, set: Set, isLink: boolean): Asking<void> {
   const made = yield* call('getattr', { path: to, follow: false, precise: false })
   if (made.uid !== set.uid || made.gid !== set.gid) {
     const owned = yield* attempt('setattr', { path: to, follow: false, set: { uid: set.uid, gid: set.gid } })
@@ -121,7 +132,7 @@ function* dress(tree: Tree, from: Path, to: Path, set: Set, isLink: boolean): St
   if (!isLink) yield* call('setattr', { path: to, follow: false, set: { mode: set.mode } })
 }
 
-function* copyDown(tree: Tree, from: Path, to: Path): Steps<void> {
+function* copyDown(tree: Tree, from: Path, to: Path): Asking<void> {
   const self = tree.upper.asSelf
   const fd = yield* callOn(self, 'open', { path: from, flags: 0, mode: 0 })
   const out = yield* call('create', { path: to, flags: O_CREATE_EXCL, mode: 0o600 })
@@ -139,7 +150,7 @@ function* copyDown(tree: Tree, from: Path, to: Path): Steps<void> {
   yield* attemptOn(self, 'release', { fd })
 }
 
-function* writeBelow(path: Path, buffer: Buffer): Steps<void> {
+function* writeBelow(path: Path, buffer: Buffer): Asking<void> {
   const fd = yield* call('create', { path, flags: O_CREATE_EXCL & ~0o200, mode: 0o600 })
   for (let at = 0; at < buffer.length; ) {
     at += yield* call('write', { fd, buffer, offset: at, length: buffer.length - at, position: at })
@@ -148,13 +159,13 @@ function* writeBelow(path: Path, buffer: Buffer): Steps<void> {
   yield* call('release', { fd })
 }
 
-function* exists(path: Path): Steps<boolean> {
+function* exists(path: Path): Asking<boolean> {
   const there = yield* attempt('lookup', { path })
   if (there instanceof Failed && there.errno !== 'ENOENT') throw there
   return !(there instanceof Failed)
 }
 
-function* readBelow(path: Path): Steps<string> {
+function* readBelow(path: Path): Asking<string> {
   const fd = yield* call('open', { path, flags: 0, mode: 0 })
   const { size } = yield* call('getattr', { path, fd, follow: true, precise: false })
   const buffer = Buffer.alloc(size)
@@ -168,7 +179,7 @@ function* readBelow(path: Path): Steps<string> {
 }
 
 /** From the point of no return on. */
-function* finish(tree: Tree, stage: Path): Steps<void> {
+function* finish(tree: Tree, stage: Path): Asking<void> {
   const steps = JSON.parse(yield* readBelow(join(stage, 'journal'))) as Step[]
   const taken = join(stage, 'taken')
   if (!(yield* exists(taken))) {
@@ -193,7 +204,7 @@ function* finish(tree: Tree, stage: Path): Steps<void> {
   yield* attemptOn(tree.upper.asSelf, 'unlink', { path: join(tree.at(tree.root), COMMIT) })
 }
 
-function* apply(path: Path, set: Set): Steps<void> {
+function* apply(path: Path, set: Set): Asking<void> {
   const at: Request<'lookup'> = { path }
   const { uid, gid } = yield* call('lookup', at)
   if (uid !== set.uid || gid !== set.gid) {
@@ -202,7 +213,7 @@ function* apply(path: Path, set: Set): Steps<void> {
   yield* call('setattr', { path, follow: false, set: { mode: set.mode } })
 }
 
-function* removeBelow(path: Path): Steps<void> {
+function* removeBelow(path: Path): Asking<void> {
   const stats = yield* attempt('lookup', { path })
   if (stats instanceof Failed) {
     if (stats.errno === 'ENOENT') return
@@ -218,7 +229,7 @@ function* removeBelow(path: Path): Steps<void> {
 }
 
 /** Ends a commit that was interrupted: does the rest of it, or takes away what it had staged. */
-export function* recoverCommit(tree: Tree): Steps<'none' | 'finished' | 'undone'> {
+export function* recoverCommit(tree: Tree): Asking<'none' | 'finished' | 'undone'> {
   const self = tree.upper.asSelf
   const path = join(tree.at(tree.root), COMMIT)
   const fd = yield* attemptOn(self, 'open', { path, flags: 0, mode: 0 })

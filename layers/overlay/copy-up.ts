@@ -1,6 +1,7 @@
 /** Copying a file or directory up: contents, mode, owner, times and extended attributes. */
 import { Buffer } from 'node:buffer'
 import {
+  type Asking,
   attempt,
   attemptOn,
   call,
@@ -13,7 +14,7 @@ import {
 } from '../../lib/layer.js'
 import { isOwnXattr } from './marks.js'
 import { type Node, originOf } from './node.js'
-import type { Steps, Tree } from './tree.js'
+import type { Tree } from './tree.js'
 
 /** Bytes: what stays in a processor's cache between the read and the write. */
 const CHUNK = 1 << 18
@@ -22,7 +23,7 @@ let spare: Buffer | undefined
 const O_WRONLY_CREAT_EXCL = 0o301
 
 /** Copies one node to the upper; the directory above it is there. Throws what fails. */
-export function* copyNode(tree: Tree, parent: Node, node: Node, data: boolean): Steps<void> {
+export function* copyNode(tree: Tree, parent: Node, node: Node, data: boolean): Asking<void> {
   const self = tree.upper.asSelf
   const from = node.lower as Path
   const to = tree.at(node)
@@ -60,7 +61,7 @@ export function* copyNode(tree: Tree, parent: Node, node: Node, data: boolean): 
   tree.counters.copiedUp++
 }
 
-function* contents(tree: Tree, from: Path, to: Path, data: boolean, size: number): Steps<void> {
+function* contents(tree: Tree, from: Path, to: Path, data: boolean, size: number): Asking<void> {
   const self = tree.upper.asSelf
   const out = yield* callOn(self, 'create', { path: to, flags: O_WRONLY_CREAT_EXCL, mode: 0o600 })
   try {
@@ -89,7 +90,7 @@ function* contents(tree: Tree, from: Path, to: Path, data: boolean, size: number
   }
 }
 
-function* attributes(tree: Tree, from: Path, to: Path, stats: Stats, node: Node): Steps<void> {
+function* attributes(tree: Tree, from: Path, to: Path, stats: Stats, node: Node): Asking<void> {
   const self = tree.upper.asSelf
   const made = yield* callOn(self, 'getattr', { path: to, follow: false, precise: false })
   if (made.uid !== stats.uid || made.gid !== stats.gid) {

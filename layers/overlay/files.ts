@@ -1,6 +1,7 @@
 /** Open files: the lower's keep their descriptors, the upper's have virtual ones. */
 import { Buffer } from 'node:buffer'
 import {
+  type Asking,
   attempt,
   attemptOn,
   Failed,
@@ -22,7 +23,7 @@ import {
 } from '../../lib/layer.js'
 import { locked, make } from './names.js'
 import type { Node, Open } from './node.js'
-import { FOLLOW, NAME, STAY, type Steps, type Tree } from './tree.js'
+import { FOLLOW, NAME, STAY, type Tree } from './tree.js'
 
 const EEXIST = fail('EEXIST')
 const EISDIR = fail('EISDIR')
@@ -52,13 +53,13 @@ export class Files {
     return virtual
   }
 
-  *open(req: Request<'open'>): Steps<number | Failed> {
+  *open(req: Request<'open'>): Asking<number | Failed> {
     const place = yield* this.tree.walk(req.path, (req.flags & O_NOFOLLOW) === 0 ? FOLLOW : STAY)
     if (place instanceof Failed) return place
     return place.node === undefined ? ENOENT : yield* this.#openNode(req, place.node)
   }
 
-  *#openNode(req: Request<'open'>, node: Node): Steps<number | Failed> {
+  *#openNode(req: Request<'open'>, node: Node): Asking<number | Failed> {
     const { tree } = this
     const { flags, mode } = req
     const pathOnly = O_PATH !== 0 && (flags & O_PATH) !== 0
@@ -86,14 +87,14 @@ export class Files {
   }
 
   /** Whether the caller may: by the permissions of what is there. That the lower is not written does not matter. */
-  *access(node: Node, mask: number): Steps<Failed | undefined> {
+  *access(node: Node, mask: number): Asking<Failed | undefined> {
     const { tree } = this
     if (node.upper) return (yield* attemptOn(tree.upper, 'access', { path: tree.at(node), mask })) as Failed | undefined
     const said = yield* attempt('access', { path: node.lower as string, mask })
     return said instanceof Failed && said.errno !== 'EROFS' ? said : undefined
   }
 
-  *create(req: Request<'create'>): Steps<number | Failed> {
+  *create(req: Request<'create'>): Asking<number | Failed> {
     const { tree } = this
     const exclusive = (req.flags & O_EXCL) !== 0
     const mode = exclusive || (req.flags & O_NOFOLLOW) !== 0 ? STAY : FOLLOW
@@ -112,7 +113,7 @@ export class Files {
   }
 
   /** undefined: it is there meanwhile. */
-  *#make(req: Request<'create'>): Steps<number | Failed | undefined> {
+  *#make(req: Request<'create'>): Asking<number | Failed | undefined> {
     const { tree } = this
     // Somebody may have made it while this one waited for its turn.
     const place = yield* tree.walk(req.path, (req.flags & O_EXCL) === 0 ? FOLLOW : STAY)
@@ -129,7 +130,7 @@ export class Files {
     return this.#keep(fd as unknown as number, node)
   }
 
-  *tmpfile(req: Request<'tmpfile'>): Steps<number | Failed> {
+  *tmpfile(req: Request<'tmpfile'>): Asking<number | Failed> {
     const { tree } = this
     const node = yield* tree.find(req.path, true)
     if (node instanceof Failed) return node
@@ -142,7 +143,7 @@ export class Files {
   }
 
   /** A request on a descriptor of the upper. */
-  *forward<O extends OnFdOp>(op: O, req: Request<O>): Steps<Reply<O> | Failed> {
+  *forward<O extends OnFdOp>(op: O, req: Request<O>): Asking<Reply<O> | Failed> {
     const open = this.opens.get(req.fd) as Open
     if (op === 'release') this.opens.delete(req.fd)
     else if (op === 'write' || op === 'fallocate') open.node.version++
@@ -150,7 +151,7 @@ export class Files {
   }
 
   /** Between any two files: where both are the upper's, it may have a way of its own. */
-  *copy(req: Request<'copy_file_range'>): Steps<number | Failed> {
+  *copy(req: Request<'copy_file_range'>): Asking<number | Failed> {
     const from = this.opens.get(req.fd)
     const to = this.opens.get(req.fdOut)
     const { upper } = this.tree

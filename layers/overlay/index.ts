@@ -2,6 +2,7 @@
 import { absolutePath, closed, decodeOptions, filesystem, flag, positiveInteger } from '../../lib/codec/options.js'
 import {
   AROUND,
+  type Asking,
   attempt,
   attemptOn,
   type Extension,
@@ -24,7 +25,7 @@ import { Files } from './files.js'
 import { isOwnXattr } from './marks.js'
 import { link, locked, mkdir, mknod, rename, resolve, rmdir, symlink, unlink } from './names.js'
 import type { Node } from './node.js'
-import { type Steps, Tree } from './tree.js'
+import { Tree } from './tree.js'
 
 export interface OverlayOptions {
   /** Takes every change: an object shaped like node:fs, with nothing in it or what an overlay left there. Default: memory. */
@@ -84,14 +85,14 @@ export const overlay = (options?: OverlayOptions): Overlay => {
     op: O,
     req: Request<O>,
     node: Node,
-  ): Steps<Reply<O> | Failed> {
+  ): Asking<Reply<O> | Failed> {
     if (node.upper) return yield* attemptOn(tree.upper, op, { ...req, path: tree.at(node), dentry: undefined })
     return yield* attempt(op, { ...req, path: node.lower as Path, dentry: undefined })
   }
   /** A request that looks at a path. */
   const looks = <O extends 'lookup' | 'readlink' | 'opendir' | 'readdir' | 'access'>(
     follow: boolean,
-    around: (req: Request<O>, node: Node) => Steps<Reply<O> | Failed>,
+    around: (req: Request<O>, node: Node) => Asking<Reply<O> | Failed>,
   ): Extension<O> =>
     ({
       request: untouched,
@@ -100,7 +101,7 @@ export const overlay = (options?: OverlayOptions): Overlay => {
         return node instanceof Failed ? node : yield* around(req, node)
       },
     }) as unknown as Extension<O>
-  const changes = <O extends Op>(around: (tree: Tree, req: Request<O>) => Steps<unknown>): Extension<O> =>
+  const changes = <O extends Op>(around: (tree: Tree, req: Request<O>) => Asking<unknown>): Extension<O> =>
     ({ around: (req: Request<O>) => locked(tree, around(tree, req)) }) as unknown as Extension<O>
   const onFd = <O extends 'read' | 'write' | 'fsync' | 'fallocate' | 'lseek'>(op: O): Extension<O> =>
     ({
@@ -120,7 +121,7 @@ export const overlay = (options?: OverlayOptions): Overlay => {
     return files.isOurs(fd) || files.lowers.get(fd)?.upper === true ? AROUND : NEXT
   }
   /** The node that a request is about, copied up: a change of attributes. `undefined`: the upper's open file. */
-  function* changed(req: Either, data: boolean): Steps<Node | undefined | Failed> {
+  function* changed(req: Either, data: boolean): Asking<Node | undefined | Failed> {
     const { fd } = req
     if (files.isOurs(fd)) return undefined
     const node = fd === undefined ? yield* tree.find(req.path, req.follow) : files.lowers.get(fd)
@@ -132,7 +133,7 @@ export const overlay = (options?: OverlayOptions): Overlay => {
     op: O,
     req: Request<O>,
     data: boolean,
-  ): Steps<Reply<O> | Failed> {
+  ): Asking<Reply<O> | Failed> {
     const node = yield* changed(req, data)
     if (node instanceof Failed) return node
     if (node === undefined) {
@@ -150,7 +151,7 @@ export const overlay = (options?: OverlayOptions): Overlay => {
     fd: files.opens.get(req.fd as number)?.fd,
     file: undefined,
   })
-  function* xattrs<O extends 'getxattr' | 'listxattr'>(op: O, req: Request<O>): Steps<Reply<O> | Failed> {
+  function* xattrs<O extends 'getxattr' | 'listxattr'>(op: O, req: Request<O>): Asking<Reply<O> | Failed> {
     if (files.isOurs(req.fd)) return yield* attemptOn(tree.upper, op, onUpper(req))
     const node = req.fd === undefined ? yield* tree.find(req.path, req.follow) : (files.lowers.get(req.fd) as Node)
     if (node instanceof Failed) return node
@@ -305,6 +306,6 @@ export const overlay = (options?: OverlayOptions): Overlay => {
 }
 
 // biome-ignore lint/correctness/useYield: a generator that asks nothing
-function* refused(errno: string): Steps<Failed> {
+function* refused(errno: string): Asking<Failed> {
   return fail(errno)
 }

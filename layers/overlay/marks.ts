@@ -4,7 +4,7 @@
  * mounted; else by names, as AUFS and the OCI's image layers do. Both are understood.
  */
 import { Buffer } from 'node:buffer'
-import { attemptOn, type Call, Failed, type Op, type OtherFs, type Path, type Reply } from '../../lib/layer.js'
+import { type Asking, attemptOn, Failed, type OtherFs, type Path } from '../../lib/layer.js'
 import { join, type Origin } from './node.js'
 
 /** Names that begin so are the overlay's own. */
@@ -23,8 +23,6 @@ const MARK_MAX = 32768
 
 export const isOwnXattr = (name: string): boolean =>
   name.startsWith('trusted.overlay.') || name.startsWith('user.overlay.')
-
-type Steps<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 
 export interface Origins {
   readonly origin?: Origin | undefined
@@ -53,7 +51,7 @@ export class Marks {
   }
 
   /** Notes what a change of `path` on the upper began from, where the upper has attributes for that. */
-  *keep(path: Path, origins: Origins): Steps<void> {
+  *keep(path: Path, origins: Origins): Asking<void> {
     if (!this.#xattrs) return
     const value = Buffer.from(JSON.stringify(origins))
     const at = { path, follow: false, value, flags: 0 }
@@ -65,7 +63,7 @@ export class Marks {
     yield* attemptOn(this.upper, 'setxattr', { ...at, name: `user.${ORIGINS}` })
   }
 
-  *recall(path: Path): Steps<Origins> {
+  *recall(path: Path): Asking<Origins> {
     for (const namespace of this.upper.capabilities.xattr ? ['trusted', 'user'] : []) {
       const kept = yield* attemptOn(this.upper, 'getxattr', { path, follow: false, name: `${namespace}.${ORIGINS}` })
       if (!(kept instanceof Failed)) return parsed(String(kept))
@@ -74,14 +72,14 @@ export class Marks {
   }
 
   /** What `name`, which is hidden in `dir`, was when it was hidden. */
-  *hidden(dir: Path, name: string): Steps<Origin | undefined> {
+  *hidden(dir: Path, name: string): Asking<Origin | undefined> {
     const text = yield* this.#text(join(dir, `${RESERVED}${name}`))
     const { covers } = text === undefined ? yield* this.recall(join(dir, name)) : parsed(text)
     return covers
   }
 
   /** Hides `name` in `dir`. What is there on the upper, a file, is replaced. */
-  *hide(dir: Path, name: string, covers: Origin | undefined): Steps<Failed | undefined> {
+  *hide(dir: Path, name: string, covers: Origin | undefined): Asking<Failed | undefined> {
     const { upper } = this
     const path = join(dir, name)
     if (this.#devices) {
@@ -100,7 +98,7 @@ export class Marks {
   }
 
   /** Takes the whiteout of `name` away. */
-  *show(dir: Path, name: string): Steps<Failed | undefined> {
+  *show(dir: Path, name: string): Asking<Failed | undefined> {
     const { upper } = this
     const path = join(dir, name)
     const stats = yield* attemptOn(upper, 'lookup', { path })
@@ -112,19 +110,19 @@ export class Marks {
   }
 
   /** Takes only the whiteout by name away: something has been renamed over one that is a device. */
-  *shown(dir: Path, name: string): Steps<void> {
+  *shown(dir: Path, name: string): Asking<void> {
     if (!this.#devices) yield* attemptOn(this.upper, 'unlink', { path: join(dir, `${RESERVED}${name}`) })
   }
 
-  *makeOpaque(dir: Path): Steps<Failed | undefined> {
+  *makeOpaque(dir: Path): Asking<Failed | undefined> {
     return yield* this.#mark(dir, OPAQUE, 'y', OPAQUE_NAME)
   }
-  *redirect(dir: Path, to: Path): Steps<Failed | undefined> {
+  *redirect(dir: Path, to: Path): Asking<Failed | undefined> {
     return yield* this.#mark(dir, REDIRECT, to, REDIRECT_NAME)
   }
 
   /** What `dir`, whose listing is `names`, says of itself: it shows nothing of the lower, or that of another path. */
-  *read(dir: Path, names: ReadonlySet<string>): Steps<{ opaque: boolean; redirect: string | undefined }> {
+  *read(dir: Path, names: ReadonlySet<string>): Asking<{ opaque: boolean; redirect: string | undefined }> {
     let redirect = names.has(REDIRECT_NAME) ? yield* this.#text(join(dir, REDIRECT_NAME)) : undefined
     let opaque = names.has(OPAQUE_NAME)
     for (const prefix of this.#xattrs ? ['trusted', 'user'] : []) {
@@ -137,7 +135,7 @@ export class Marks {
     return { opaque, redirect }
   }
 
-  *#mark(dir: Path, name: string, value: string, file: string): Steps<Failed | undefined> {
+  *#mark(dir: Path, name: string, value: string, file: string): Asking<Failed | undefined> {
     if (this.#xattrs) {
       const request = { path: dir, follow: false, name, value: Buffer.from(value), flags: 0 }
       const set = yield* attemptOn(this.upper, 'setxattr', request)
@@ -147,7 +145,7 @@ export class Marks {
     return yield* this.#note(join(dir, file), value)
   }
 
-  *#note(path: Path, text: string): Steps<Failed | undefined> {
+  *#note(path: Path, text: string): Asking<Failed | undefined> {
     const { upper } = this
     const fd = yield* attemptOn(upper, 'create', { path, flags: O_WRONLY_CREAT_EXCL, mode: 0o600 })
     if (fd instanceof Failed) return fd.errno === 'EEXIST' ? undefined : fd
@@ -157,7 +155,7 @@ export class Marks {
     return written instanceof Failed ? written : undefined
   }
 
-  *#text(path: Path): Steps<string | undefined> {
+  *#text(path: Path): Asking<string | undefined> {
     const fd = yield* attemptOn(this.upper, 'open', { path, flags: 0, mode: 0 })
     if (fd instanceof Failed) return undefined
     const buffer = Buffer.alloc(MARK_MAX)

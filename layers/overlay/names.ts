@@ -1,8 +1,19 @@
 /** Making names, taking them away, and moving them. */
-import { attemptOn, callOn, Failed, fail, type Path, type Reply, type Request, W_OK, X_OK } from '../../lib/layer.js'
+import {
+  type Asking,
+  attemptOn,
+  callOn,
+  Failed,
+  fail,
+  type Path,
+  type Reply,
+  type Request,
+  W_OK,
+  X_OK,
+} from '../../lib/layer.js'
 import { RESERVED } from './marks.js'
 import { join, Node } from './node.js'
-import { NAME, type Place, type Steps, type Tree } from './tree.js'
+import { NAME, type Place, type Tree } from './tree.js'
 
 const EBUSY = fail('EBUSY')
 const EEXIST = fail('EEXIST')
@@ -15,7 +26,7 @@ const EPERM = fail('EPERM')
 const RENAME_NOREPLACE = 1
 
 /** Changes by callers that do not wait come one after the other. */
-export function* locked<T>(tree: Tree, steps: Steps<T>): Steps<T> {
+export function* locked<T>(tree: Tree, steps: Asking<T>): Asking<T> {
   const mine = (yield* callOn(tree.lock, 'syncfs', { path: '/' })) as unknown as boolean
   try {
     return yield* steps
@@ -27,7 +38,7 @@ export function* locked<T>(tree: Tree, steps: Steps<T>): Steps<T> {
 const isName = ({ name }: Place): boolean => name !== '' && name !== '.' && name !== '..'
 
 /** A place for something new, in a directory that is on the upper. */
-function* fresh(tree: Tree, path: Path, slashed: boolean): Steps<Place | Failed> {
+function* fresh(tree: Tree, path: Path, slashed: boolean): Asking<Place | Failed> {
   const place = yield* tree.walk(path, NAME)
   if (place instanceof Failed) return place
   if (place.node !== undefined) return EEXIST
@@ -40,8 +51,8 @@ export function* make(
   tree: Tree,
   { parent, name }: Place,
   type: number,
-  how: (path: Path) => Steps<unknown>,
-): Steps<Failed | Node> {
+  how: (path: Path) => Asking<unknown>,
+): Asking<Failed | Node> {
   if (name.startsWith(RESERVED)) return EPERM
   const failed = yield* tree.copyUp(parent)
   if (failed !== undefined) return failed
@@ -68,14 +79,14 @@ export function* make(
   return node
 }
 
-export function* mkdir(tree: Tree, req: Request<'mkdir'>): Steps<undefined | Failed> {
+export function* mkdir(tree: Tree, req: Request<'mkdir'>): Asking<undefined | Failed> {
   const place = yield* fresh(tree, req.path, true)
   if (place instanceof Failed) return place
   const node = yield* make(tree, place, 0o040000, (path) => attemptOn(tree.upper, 'mkdir', { path, mode: req.mode }))
   return node instanceof Failed ? node : undefined
 }
 
-export function* symlink(tree: Tree, req: Request<'symlink'>): Steps<undefined | Failed> {
+export function* symlink(tree: Tree, req: Request<'symlink'>): Asking<undefined | Failed> {
   const place = yield* fresh(tree, req.path, false)
   if (place instanceof Failed) return place
   const { target } = req
@@ -83,7 +94,7 @@ export function* symlink(tree: Tree, req: Request<'symlink'>): Steps<undefined |
   return node instanceof Failed ? node : undefined
 }
 
-export function* mknod(tree: Tree, req: Request<'mknod'>): Steps<undefined | Failed> {
+export function* mknod(tree: Tree, req: Request<'mknod'>): Asking<undefined | Failed> {
   const place = yield* fresh(tree, req.path, false)
   if (place instanceof Failed) return place
   const { mode, rdev } = req
@@ -95,7 +106,7 @@ export function* mknod(tree: Tree, req: Request<'mknod'>): Steps<undefined | Fai
   return node instanceof Failed ? node : undefined
 }
 
-export function* link(tree: Tree, req: Request<'link'>): Steps<undefined | Failed> {
+export function* link(tree: Tree, req: Request<'link'>): Asking<undefined | Failed> {
   const from = yield* tree.walk(req.path, NAME)
   if (from instanceof Failed) return from
   const source = from.node
@@ -115,7 +126,7 @@ export function* link(tree: Tree, req: Request<'link'>): Steps<undefined | Faile
 }
 
 /** Whether the caller may change the names in a directory of the upper. */
-function* mayChange(tree: Tree, dir: Path): Steps<Failed | undefined> {
+function* mayChange(tree: Tree, dir: Path): Asking<Failed | undefined> {
   return (yield* attemptOn(tree.upper, 'access', { path: dir, mask: W_OK | X_OK })) as Failed | undefined
 }
 
@@ -127,7 +138,7 @@ const drop = (tree: Tree, { parent, name }: Place, node: Node, hidden: boolean):
   if (node.isLink) tree.paths.clear()
 }
 
-export function* unlink(tree: Tree, req: Request<'unlink'>): Steps<undefined | Failed> {
+export function* unlink(tree: Tree, req: Request<'unlink'>): Asking<undefined | Failed> {
   const place = yield* tree.walk(req.path, NAME)
   if (place instanceof Failed) return place
   const { parent, name, node } = place
@@ -152,7 +163,7 @@ export function* unlink(tree: Tree, req: Request<'unlink'>): Steps<undefined | F
 }
 
 /** Takes away a directory of the upper in which nothing but whiteouts and marks are left. */
-function* sweep(tree: Tree, dir: Path): Steps<Failed | undefined> {
+function* sweep(tree: Tree, dir: Path): Asking<Failed | undefined> {
   const self = tree.upper.asSelf
   const entries = yield* attemptOn(self, 'readdir', { path: dir })
   if (entries instanceof Failed) return entries
@@ -163,12 +174,12 @@ function* sweep(tree: Tree, dir: Path): Steps<Failed | undefined> {
   return undefined
 }
 
-function* isEmpty(tree: Tree, node: Node): Steps<boolean | Failed> {
+function* isEmpty(tree: Tree, node: Node): Asking<boolean | Failed> {
   const entries = yield* tree.readdir(node)
   return entries instanceof Failed ? entries : entries.length === 0
 }
 
-export function* rmdir(tree: Tree, req: Request<'rmdir'>): Steps<undefined | Failed> {
+export function* rmdir(tree: Tree, req: Request<'rmdir'>): Asking<undefined | Failed> {
   const place = yield* tree.walk(req.path, NAME)
   if (place instanceof Failed) return place
   const { parent, name, node } = place
@@ -206,7 +217,7 @@ const isWithin = (node: Node, above: Node): boolean => {
 }
 
 /** What rename(2) refuses before anything is done; undefined where it may go on, 'same' where nothing is to be done. */
-function* refusal(tree: Tree, from: Place, to: Place, flags: number): Steps<Failed | 'same' | undefined> {
+function* refusal(tree: Tree, from: Place, to: Place, flags: number): Asking<Failed | 'same' | undefined> {
   const { node } = from
   const target = to.node
   if (!isName(from) || !isName(to)) return EBUSY
@@ -232,7 +243,7 @@ function* refusal(tree: Tree, from: Place, to: Place, flags: number): Steps<Fail
   return same ? 'same' : undefined
 }
 
-export function* rename(tree: Tree, req: Request<'rename'>, redirects: boolean): Steps<undefined | Failed> {
+export function* rename(tree: Tree, req: Request<'rename'>, redirects: boolean): Asking<undefined | Failed> {
   const from = yield* tree.walk(req.path, NAME)
   if (from instanceof Failed) return from
   const to = yield* tree.walk(req.newPath, NAME)
@@ -273,7 +284,7 @@ export function* rename(tree: Tree, req: Request<'rename'>, redirects: boolean):
 }
 
 /** Marks a directory for its new place, and makes room there. */
-function* prepare(tree: Tree, node: Node, to: Place, covers: boolean): Steps<Failed | undefined> {
+function* prepare(tree: Tree, node: Node, to: Place, covers: boolean): Asking<Failed | undefined> {
   const dir = tree.at(to.parent)
   if (node.isDirectory) {
     const at = tree.at(node)
@@ -292,7 +303,7 @@ function* prepare(tree: Tree, node: Node, to: Place, covers: boolean): Steps<Fai
 }
 
 /** Where a path leads, for whoever asks for dentries. */
-export function* resolve(tree: Tree, req: Request<'resolve'>): Steps<Reply<'resolve'> | Failed> {
+export function* resolve(tree: Tree, req: Request<'resolve'>): Asking<Reply<'resolve'> | Failed> {
   const place = yield* tree.walk(req.path, req.follow ? 0 : 1)
   if (place instanceof Failed) return place
   const { parent, name, node } = place

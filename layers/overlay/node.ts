@@ -1,6 +1,6 @@
 /** What the overlay knows of a name: on which side it is. The upper's tree has the shape of the merged one. */
 import type { Buffer } from 'node:buffer'
-import { type OtherFs, type Path, S_IFDIR, S_IFLNK, S_IFREG } from '../../lib/layer.js'
+import { NO_CAPABILITIES, type OtherFs, type Path, S_IFDIR, S_IFLNK, S_IFREG } from '../../lib/layer.js'
 
 /** The file that a lower's name had before it was copied up, so that its numbers stay. */
 export interface Identity {
@@ -95,7 +95,7 @@ export interface Open {
 /** One change at a time for callers that do not wait; a caller that waits cannot be interrupted, and is let through. */
 export class Lock implements OtherFs {
   readonly name = 'lock'
-  readonly capabilities = { stableInodes: false, xattr: false, renameFlags: false, noFollow: false }
+  readonly capabilities = NO_CAPABILITIES
   readonly asSelf = this
   #held = false
   readonly #waiting: (() => void)[] = []

@@ -1,6 +1,7 @@
 /** The files that an overlay's changes consist of, before and after: what a patch is made of. */
 import { Buffer } from 'node:buffer'
 import {
+  type Asking,
   attempt,
   attemptOn,
   call,
@@ -16,7 +17,7 @@ import {
 } from '../../lib/layer.js'
 import type { Detail } from './changes.js'
 import { join, type Node } from './node.js'
-import type { Steps, Tree } from './tree.js'
+import type { Tree } from './tree.js'
 
 export interface Side {
   readonly path: Path
@@ -35,7 +36,7 @@ export interface Pair {
  * Gives each file and symbolic link that was changed to `sink`, one at a time. Of directories, what is in them; files of
  * other kinds are left out.
  */
-export function* eachPair(tree: Tree, details: readonly Detail[], sink: (pair: Pair) => void): Steps<void> {
+export function* eachPair(tree: Tree, details: readonly Detail[], sink: (pair: Pair) => void): Asking<void> {
   const moved = new Set(details.flatMap(({ from }) => (from === undefined ? [] : [from])))
   for (const { type, path, from, kind, node } of details) {
     if (type === 'deleted') {
@@ -57,7 +58,7 @@ const beneath = ({ parent, name }: Node): Path | undefined =>
   parent?.lower === undefined ? undefined : join(parent.lower, name)
 
 /** All that the lower has at and beneath a path, but for what was moved elsewhere. */
-function* below(path: Path, moved: ReadonlySet<Path>, sink: (side: Side) => void): Steps<void> {
+function* below(path: Path, moved: ReadonlySet<Path>, sink: (side: Side) => void): Asking<void> {
   if (moved.has(path)) return
   const stats = yield* call('lookup', { path })
   if ((stats.mode & S_IFMT) !== S_IFDIR) {
@@ -69,7 +70,7 @@ function* below(path: Path, moved: ReadonlySet<Path>, sink: (side: Side) => void
 }
 
 /** What is in a directory that was moved, and only has another path now. */
-function* untouched(tree: Tree, dir: Node, moved: ReadonlySet<Path>, sink: (pair: Pair) => void): Steps<void> {
+function* untouched(tree: Tree, dir: Node, moved: ReadonlySet<Path>, sink: (pair: Pair) => void): Asking<void> {
   const { lower } = dir
   if (lower === undefined) return
   const failed = yield* tree.load(dir)
@@ -90,7 +91,7 @@ function* untouched(tree: Tree, dir: Node, moved: ReadonlySet<Path>, sink: (pair
 }
 
 /** @param on undefined: the lower */
-function* side(on: OtherFs | undefined, at: Path, path: Path): Steps<Side | undefined> {
+function* side(on: OtherFs | undefined, at: Path, path: Path): Asking<Side | undefined> {
   const stats: Stats | Failed =
     on === undefined ? yield* attempt('lookup', { path: at }) : yield* attemptOn(on, 'lookup', { path: at })
   if (stats instanceof Failed) throw stats
@@ -105,7 +106,7 @@ function* side(on: OtherFs | undefined, at: Path, path: Path): Steps<Side | unde
 }
 
 /** The whole of a file. `size` is what it should have. */
-export function* contentsOf(on: OtherFs | undefined, path: Path, size: number): Steps<Buffer> {
+export function* contentsOf(on: OtherFs | undefined, path: Path, size: number): Asking<Buffer> {
   const fd =
     on === undefined
       ? yield* call('open', { path, flags: 0, mode: 0 })

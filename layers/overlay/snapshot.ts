@@ -1,6 +1,7 @@
 /** The upper's tree as it is, to be put back later. */
 import { Buffer } from 'node:buffer'
 import {
+  type Asking,
   attemptOn,
   callOn,
   Failed,
@@ -17,7 +18,7 @@ import { timesOf } from './copy-up.js'
 import { RESERVED, TEMPORARY } from './marks.js'
 import { type Identity, join, type Node } from './node.js'
 import { contentsOf } from './pairs.js'
-import type { Steps, Tree } from './tree.js'
+import type { Tree } from './tree.js'
 
 const O_WRONLY_CREAT_EXCL = 0o301
 const STAGE = `${RESERVED}${RESERVED}restore`
@@ -67,7 +68,7 @@ interface Counts {
   shared: number
 }
 
-export function* takeSnapshot(tree: Tree, maxBytes: number): Steps<Snapshot> {
+export function* takeSnapshot(tree: Tree, maxBytes: number): Asking<Snapshot> {
   const entries: Saved[] = []
   const links = new Map<string, string>()
   const counts: Counts = { bytes: 0, shared: 0 }
@@ -89,7 +90,7 @@ function* save(
   links: Map<string, string>,
   counts: Counts,
   maxBytes: number,
-): Steps<void> {
+): Asking<void> {
   const self = tree.upper.asSelf
   const at = tree.prefix + path || '/'
   const stats = yield* callOn(self, 'getattr', { path: at, follow: false, precise: true })
@@ -121,7 +122,7 @@ function* bytesOf(
   stats: Stats,
   counts: Counts,
   maxBytes: number,
-): Steps<Buffer> {
+): Asking<Buffer> {
   const known = stats.nlink === 1 && node?.kept?.version === node?.version ? node?.kept?.bytes.deref() : undefined
   counts.bytes += stats.size
   if (counts.bytes > maxBytes) throw new SnapshotTooLarge(maxBytes)
@@ -135,7 +136,7 @@ function* bytesOf(
   return bytes
 }
 
-function* xattrsOf(tree: Tree, path: Path): Steps<(readonly [string, Buffer])[]> {
+function* xattrsOf(tree: Tree, path: Path): Asking<(readonly [string, Buffer])[]> {
   const self = tree.upper.asSelf
   const names = yield* attemptOn(self, 'listxattr', { path, follow: false })
   const out: (readonly [string, Buffer])[] = []
@@ -147,7 +148,7 @@ function* xattrsOf(tree: Tree, path: Path): Steps<(readonly [string, Buffer])[]>
 }
 
 /** All that was saved is written beside the tree before anything is taken away: what fails until then changes nothing. */
-export function* restoreSnapshot(tree: Tree, snapshot: Snapshot): Steps<void> {
+export function* restoreSnapshot(tree: Tree, snapshot: Snapshot): Asking<void> {
   const held = saved.get(snapshot)
   if (held === undefined || held.tree !== tree) {
     throw new TypeError('restore(fs, snapshot): expected what snapshot(fs) returned for this overlay')
@@ -181,7 +182,7 @@ export function* restoreSnapshot(tree: Tree, snapshot: Snapshot): Steps<void> {
   }
 }
 
-function* put(tree: Tree, stage: Path, entry: Saved): Steps<void> {
+function* put(tree: Tree, stage: Path, entry: Saved): Asking<void> {
   const self = tree.upper.asSelf
   const { mode, rdev, contents, linked } = entry
   const path = stage + entry.path
@@ -197,7 +198,7 @@ function* put(tree: Tree, stage: Path, entry: Saved): Steps<void> {
   yield* dress(tree, path, entry)
 }
 
-function* write(tree: Tree, path: Path, bytes: Buffer): Steps<void> {
+function* write(tree: Tree, path: Path, bytes: Buffer): Asking<void> {
   const self = tree.upper.asSelf
   const fd = yield* callOn(self, 'create', { path, flags: O_WRONLY_CREAT_EXCL, mode: 0o600 })
   try {
@@ -211,7 +212,7 @@ function* write(tree: Tree, path: Path, bytes: Buffer): Steps<void> {
   }
 }
 
-function* dress(tree: Tree, path: Path, { mode, uid, gid, times, xattrs }: Saved): Steps<void> {
+function* dress(tree: Tree, path: Path, { mode, uid, gid, times, xattrs }: Saved): Asking<void> {
   const self = tree.upper.asSelf
   const made = yield* callOn(self, 'getattr', { path, follow: false, precise: false })
   const isLink = (mode & S_IFMT) === S_IFLNK
@@ -235,16 +236,16 @@ function* dress(tree: Tree, path: Path, { mode, uid, gid, times, xattrs }: Saved
   yield* set(times)
 }
 
-function* xattrNames(tree: Tree, path: Path): Steps<string[]> {
+function* xattrNames(tree: Tree, path: Path): Asking<string[]> {
   const names = yield* attemptOn(tree.upper.asSelf, 'listxattr', { path, follow: false })
   return names instanceof Failed ? [] : names
 }
 
-function* date(tree: Tree, stage: Path, { path, times }: Saved): Steps<void> {
+function* date(tree: Tree, stage: Path, { path, times }: Saved): Asking<void> {
   yield* attemptOn(tree.upper.asSelf, 'setattr', { path: stage + path || '/', follow: false, set: times })
 }
 
-function* remove(tree: Tree, path: Path): Steps<void> {
+function* remove(tree: Tree, path: Path): Asking<void> {
   const self = tree.upper.asSelf
   const stats = yield* attemptOn(self, 'lookup', { path })
   if (stats instanceof Failed) return

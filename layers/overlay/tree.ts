@@ -1,11 +1,10 @@
 /** The merged tree: finding names in it, and copying them up. */
 import {
+  type Asking,
   attempt,
   attemptOn,
-  type Call,
   Failed,
   fail,
-  type Op,
   type OtherFs,
   PATH_MAX,
   type Path,
@@ -19,8 +18,6 @@ import {
 import { copyNode } from './copy-up.js'
 import { isWhiteout, Marks, RESERVED } from './marks.js'
 import { join, Lock, Node, type Origin, originOf } from './node.js'
-
-export type Steps<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 
 /** How the last component is taken: through a link, as the link, or (for making and removing) as the mere name. */
 export const FOLLOW = 0
@@ -73,7 +70,7 @@ export class Tree {
   }
 
   /** Reads the upper's listing of a directory, once. */
-  *load(dir: Node): Steps<Failed | undefined> {
+  *load(dir: Node): Asking<Failed | undefined> {
     if (dir.loaded || !dir.upper) return undefined
     const at = this.at(dir)
     const self = this.upper.asSelf
@@ -115,7 +112,7 @@ export class Tree {
     return undefined
   }
 
-  *child(dir: Node, name: string): Steps<Node | undefined | Failed> {
+  *child(dir: Node, name: string): Asking<Node | undefined | Failed> {
     if (dir.upper && !dir.loaded) {
       const failed = yield* this.load(dir)
       if (failed !== undefined) return failed
@@ -133,7 +130,7 @@ export class Tree {
   }
 
   /** Fails as namei(7) does. A missing last component is a place without a node. */
-  *walk(path: Path, mode: number): Steps<Place | Failed> {
+  *walk(path: Path, mode: number): Asking<Place | Failed> {
     if (path === '') return ENOENT
     if (path.length > PATH_MAX) return fail('ENAMETOOLONG')
     const todo = path.split('/').reverse()
@@ -179,7 +176,7 @@ export class Tree {
   }
 
   /** The node that a path leads to: ENOENT where nothing is there. */
-  *find(path: Path, follow: boolean): Steps<Node | Failed> {
+  *find(path: Path, follow: boolean): Asking<Node | Failed> {
     const known = this.paths.get(path)
     if (known !== undefined && !known.gone) return known
     const place = yield* this.walk(path, follow ? FOLLOW : STAY)
@@ -191,13 +188,13 @@ export class Tree {
     return node
   }
 
-  *readlink(node: Node): Steps<string | Failed> {
+  *readlink(node: Node): Asking<string | Failed> {
     if (node.upper) return yield* attemptOn(this.upper, 'readlink', { path: this.at(node) })
     return yield* attempt('readlink', { path: node.lower as Path })
   }
 
   /** What the lower has by this name, as it was when it was first hidden or changed; undefined: nothing. */
-  *beneath(dir: Node, name: string, node: Node | undefined): Steps<Origin | undefined> {
+  *beneath(dir: Node, name: string, node: Node | undefined): Asking<Origin | undefined> {
     if (dir.lower === undefined) return undefined
     const path = join(dir.lower, name)
     const stats = yield* attempt('lookup', { path })
@@ -211,7 +208,7 @@ export class Tree {
   }
 
   /** What the upper has kept of where a node's changes began. */
-  *recall(node: Node): Steps<void> {
+  *recall(node: Node): Asking<void> {
     if (node.recalled || !node.upper) return
     const { origin, covers } = yield* this.marks.recall(this.at(node))
     node.origin ??= origin
@@ -220,7 +217,7 @@ export class Tree {
   }
 
   /** A node has come to a name that the lower has too, or no longer stands over one. */
-  *cover(node: Node, covers: Origin | undefined): Steps<void> {
+  *cover(node: Node, covers: Origin | undefined): Asking<void> {
     if (node.covers?.path === covers?.path) return
     yield* this.recall(node)
     node.covers = covers
@@ -231,7 +228,7 @@ export class Tree {
    * Brings a node, and the directories above it, to the upper: contents, mode, owner, times and extended attributes.
    * @param data false: it is about to be truncated
    */
-  *copyUp(node: Node, data = true): Steps<Failed | undefined> {
+  *copyUp(node: Node, data = true): Asking<Failed | undefined> {
     if (node.upper) return undefined
     if (node.gone || node.parent === undefined) return fail('EROFS')
     const parent = node.parent
@@ -257,14 +254,14 @@ export class Tree {
     return stats
   }
 
-  *getattr(node: Node, precise: boolean): Steps<Stats | Failed> {
+  *getattr(node: Node, precise: boolean): Asking<Stats | Failed> {
     if (!node.upper) return yield* attempt('getattr', { path: node.lower as Path, follow: false, precise })
     if (node.isDirectory) yield* this.load(node)
     const stats = yield* attemptOn(this.upper, 'getattr', { path: this.at(node), follow: false, precise })
     return stats instanceof Failed ? stats : this.dress(stats, node)
   }
 
-  *readdir(dir: Node): Steps<Reply<'readdir'> | Failed> {
+  *readdir(dir: Node): Asking<Reply<'readdir'> | Failed> {
     if (!dir.upper) return yield* attempt('readdir', { path: dir.lower as Path })
     const failed = yield* this.load(dir)
     if (failed !== undefined) return failed

@@ -1,6 +1,6 @@
 /** What a disk may hold after the power went, and where to put it. */
 import { Buffer } from 'node:buffer'
-import type { Path } from '../../lib/layer.js'
+import { type Path, randomOf } from '../../lib/layer.js'
 import { type DirNode, type FileNode, type Node, resized, type Shadow, written } from './shadow.js'
 
 export interface ImageEntry {
@@ -26,18 +26,6 @@ export interface DiskImage {
   readonly seed: number
   /** Puts the tree into `fs`, and returns it: `image.writeTo(memory())`. */
   writeTo<T extends ImageTarget>(fs: T): T
-}
-
-/** mulberry32, by Tommy Ettinger. */
-const randomOf = (seed: number) => {
-  let state = seed >>> 0
-  return (): number => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let z = state
-    z = Math.imul(z ^ (z >>> 15), z | 1)
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61)
-    return ((z ^ (z >>> 14)) >>> 0) / 0x1_0000_0000
-  }
 }
 
 /** What a disk writes whole, or not at all. */

@@ -4,8 +4,8 @@ import { closed, decodeOptions, positiveInteger, wholeNumber } from '../../lib/c
 import {
   AROUND,
   type Around,
+  type Asking,
   attempt,
-  type Call,
   type ExtensionMap,
   Failed,
   fail,
@@ -15,9 +15,7 @@ import {
   O_EXCL,
   O_NOFOLLOW,
   O_TRUNC,
-  type Op,
   type Path,
-  type Reply,
   type Request,
   S_IFDIR,
   S_IFLNK,
@@ -47,7 +45,6 @@ export interface PowerLoss extends Layer {
   stats(): { changes: number; pending: number }
 }
 
-type Steps<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 interface Open {
   readonly node: Node
   offset: number
@@ -79,7 +76,7 @@ export const powerLoss = (options?: PowerLossOptions): PowerLoss => {
   let loaded = false
   let bytes = 0
 
-  function* load(dir: DirNode, path: Path): Steps<Failed | undefined> {
+  function* load(dir: DirNode, path: Path): Asking<Failed | undefined> {
     const entries = yield* attempt('readdir', { path })
     if (entries instanceof Failed) return entries
     for (const { name } of entries) {
@@ -94,7 +91,7 @@ export const powerLoss = (options?: PowerLossOptions): PowerLoss => {
     }
     return undefined
   }
-  function* loadOne(path: Path): Steps<Node | Failed | undefined> {
+  function* loadOne(path: Path): Asking<Node | Failed | undefined> {
     const stats = yield* attempt('lookup', { path })
     if (stats instanceof Failed) return stats
     const mode = stats.mode & 0o7777
@@ -122,7 +119,7 @@ export const powerLoss = (options?: PowerLossOptions): PowerLoss => {
     node.size = data.length
     return node
   }
-  function* ready(): Steps<Failed | undefined> {
+  function* ready(): Asking<Failed | undefined> {
     if (loaded) return undefined
     loaded = true
     const failed = yield* load(shadow.root, '/')
@@ -131,7 +128,7 @@ export const powerLoss = (options?: PowerLossOptions): PowerLoss => {
   }
 
   /** The directory that a name is in, and the name: as they are before the request. */
-  function* nameAt(path: Path, follow: boolean): Steps<{ dir: DirNode; name: string } | undefined> {
+  function* nameAt(path: Path, follow: boolean): Asking<{ dir: DirNode; name: string } | undefined> {
     const bare = path.replace(/(?<=[^/])\/+$/, '')
     const found = yield* attempt('resolve', { path: bare, follow })
     if (found instanceof Failed) return undefined
@@ -201,7 +198,7 @@ export const powerLoss = (options?: PowerLossOptions): PowerLoss => {
     return node?.type === 'file' ? node : undefined
   }
   /** The node that a request is on: of an open file, or of a name. */
-  function* nodeOf(path: Path, fd: number | undefined, follow: boolean): Steps<Node | undefined> {
+  function* nodeOf(path: Path, fd: number | undefined, follow: boolean): Asking<Node | undefined> {
     if (fd !== undefined) return open.get(fd)?.node
     const at = yield* nameAt(path, follow)
     return at === undefined ? undefined : at.name === '' ? shadow.root : at.dir.now.get(at.name)

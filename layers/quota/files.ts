@@ -1,16 +1,14 @@
 /** Open files: how many there are, and by how much they grow. */
 import {
   type Around,
+  type Asking,
   attempt,
-  type Call,
   call,
   type ExtensionMap,
   Failed,
   hardened,
   O_CREAT,
   O_EXCL,
-  type Op,
-  type Reply,
   type Request,
 } from '../../lib/layer.js'
 import type { Account, Counted } from './account.js'
@@ -24,7 +22,6 @@ const O_APPEND = 0o2000
 const FALLOC_PUNCH_HOLE = 2
 
 type Opening = 'open' | 'create' | 'tmpfile'
-type Asking<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 
 export const keyOf = ({ dev, ino }: { readonly dev: number; readonly ino: number }): string => `${dev}:${ino}`
 

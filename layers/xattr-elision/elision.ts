@@ -2,6 +2,7 @@
 import {
   AROUND,
   type Around,
+  type Asking,
   attempt,
   type Context,
   type Dentry,
@@ -13,7 +14,7 @@ import {
   type Request,
 } from '../../lib/layer.js'
 import { Identities } from './identities.js'
-import { type Asking, BY_KERNEL, isAbsence, Known, LISTED, MOST_NAMES, namespaceOf, type Target } from './known.js'
+import { BY_KERNEL, isAbsence, Known, LISTED, MOST_NAMES, namespaceOf, type Target } from './known.js'
 
 export class Elision {
   #elided = 0

@@ -1,6 +1,7 @@
 /** Which file a request is about. */
 import { LRUCache } from 'lru-cache'
 import {
+  type Asking,
   attempt,
   type Context,
   type Dentry,
@@ -10,7 +11,7 @@ import {
   type Site,
   type Stats,
 } from '../../lib/layer.js'
-import { type Asking, Known, keyOf, type Target } from './known.js'
+import { Known, keyOf, type Target } from './known.js'
 
 const NOENT = Failed.of('ENOENT')
 

@@ -1,8 +1,7 @@
 /** What is known of a file's extended attributes. */
-import type { Call, Failed, Op, Reply, Request, Stats } from '../../lib/layer.js'
+import type { Request, Stats } from '../../lib/layer.js'
 
 export type Target = Pick<Request<'listxattr'>, 'path' | 'dentry' | 'fd' | 'file' | 'follow'>
-export type Asking<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 
 /** Answers that last: there is no such name, or there are none at all here. */
 export const isAbsence = (errno: string): boolean =>

@@ -1,11 +1,12 @@
 /** A union's opcodes on open files, and those that may be on either. */
+import type { Asking } from '../../extension.js'
 import { O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_TMPFILE, O_TRUNC } from '../../flags.js'
 import type { Lower, LowerOp } from '../../lower.js'
 import type { Op, Request } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import { type Steps, steps } from '../steps.js'
 import { canonical, type Found, type Members, on } from './members.js'
-import { bare, change, dots, EROFS, existing, isDir, type Part, place } from './place.js'
+import { bare, change, dots, EROFS, existing, isDir, place } from './place.js'
 
 const EBADF = Failed.of('EBADF')
 const EINVAL = Failed.of('EINVAL')
@@ -52,14 +53,14 @@ const onEither = <O extends EitherOp>(m: Members, op: O, changes: boolean): Lowe
 export const unionFileOps = (m: Members): Pick<Lower['ops'], FileOp> => {
   const op = <O extends Op>(run: (req: Request<O>) => Steps<O>) => steps<O>(m.ask, run)
 
-  function* openFound(path: string, found: Found, flags: number, mode: number): Part<number> {
+  function* openFound(path: string, found: Found, flags: number, mode: number): Asking<number> {
     const writes = (flags & O_ACCMODE) !== 0 || (flags & O_TRUNC) !== 0
     if (writes && isDir(found)) throw EISDIR
     if (writes && found.member !== m.writable) throw EROFS
     const fd = yield* on(found.member, 'open', { ...canonical(path), flags, mode })
     return m.files.add({ member: found.member, fd })
   }
-  function* tmpfile({ path: given, dentry, flags, mode }: Request<'tmpfile'>): Part<number> {
+  function* tmpfile({ path: given, dentry, flags, mode }: Request<'tmpfile'>): Asking<number> {
     const { path, found } = yield* existing({ path: given, dentry }, true)
     if (!isDir(found)) throw ENOTDIR
     // As if it had a name in there.
@@ -68,7 +69,7 @@ export const unionFileOps = (m: Members): Pick<Lower['ops'], FileOp> => {
   }
 
   /** A dangling link that asks for a directory. */
-  function* endsInSlash({ member }: Found, path: string): Part<boolean> {
+  function* endsInSlash({ member }: Found, path: string): Asking<boolean> {
     return (yield* on(member, 'readlink', canonical(path))).endsWith('/')
   }
 

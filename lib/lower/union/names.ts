@@ -1,12 +1,13 @@
 /** A union's opcodes on names. */
 
+import type { Asking } from '../../extension.js'
 import type { Lower } from '../../lower.js'
 import { namei } from '../../namei.js'
 import type { Entry, Op, Path, Reply, Request, WatchHandle } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import { type Steps, steps } from '../steps.js'
 import { attemptOn, canonical, type Found, isMiss, type Members, on } from './members.js'
-import { bare, change, dots, EROFS, existing, isDir, isElsewhere, named, type Part } from './place.js'
+import { bare, change, dots, EROFS, existing, isDir, isElsewhere, named } from './place.js'
 
 const EBUSY = Failed.of('EBUSY')
 const EEXIST = Failed.of('EEXIST')
@@ -41,7 +42,7 @@ type NameOp =
   | 'watch'
 
 /** The listing of a directory, all members together: of a name that several have, the first one's. */
-function* listing(m: Members, path: Path, first: Found): Part<Entry[]> {
+function* listing(m: Members, path: Path, first: Found): Asking<Entry[]> {
   const entries = new Map<string, Entry>()
   for (let k = first.member; k < m.lowers.length; k++) {
     const out = yield* attemptOn(k, 'readdir', canonical(path))
@@ -57,7 +58,7 @@ function* listing(m: Members, path: Path, first: Found): Part<Entry[]> {
 }
 
 /** A place for a new name. */
-function* free(m: Members, req: { path: Path; dentry?: unknown }, directory: boolean): Part<Path> {
+function* free(m: Members, req: { path: Path; dentry?: unknown }, directory: boolean): Asking<Path> {
   const { path, found, slash } = yield* bare(req)
   if (found !== undefined) throw EEXIST
   if (slash && !directory) throw ENOENT
@@ -168,7 +169,7 @@ export const unionNameOps = (m: Members): Pick<Lower['ops'], NameOp> => {
   }
 }
 
-function* rename(m: Members, req: Request<'rename'>): Part<Reply<'rename'> | Failed> {
+function* rename(m: Members, req: Request<'rename'>): Asking<Reply<'rename'> | Failed> {
   const from = yield* bare(req)
   const to = yield* bare({ path: req.newPath, dentry: req.newDentry })
   if (dots(req.path) !== undefined || dots(req.newPath) !== undefined) return EBUSY

@@ -1,11 +1,9 @@
 /** Where a path leads in a union, and how the writable member gets to hold it. */
-import type { Call } from '../../extension.js'
+import type { Asking } from '../../extension.js'
 import { namei } from '../../namei.js'
 import type { Op, Path, Reply, Request } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import { attemptOn, canonical, type Found, find, isMiss, type Members, on } from './members.js'
-
-export type Part<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 
 const S_IFMT = 0o170000
 const S_IFDIR = 0o040000
@@ -30,7 +28,7 @@ interface OnPath {
 }
 
 /** Where `path` leads, and who has it. */
-export function* place({ path, dentry }: OnPath, follow: boolean): Part<Place> {
+export function* place({ path, dentry }: OnPath, follow: boolean): Asking<Place> {
   const slash = path.length > 1 && path.endsWith('/')
   if (dentry !== undefined) return { path, found: yield* find(path), slash }
   const end = yield* namei(path, follow)
@@ -39,14 +37,14 @@ export function* place({ path, dentry }: OnPath, follow: boolean): Part<Place> {
 }
 
 /** The same for what must be there. */
-export function* existing(req: OnPath, follow: boolean): Part<{ path: Path; found: Found }> {
+export function* existing(req: OnPath, follow: boolean): Asking<{ path: Path; found: Found }> {
   const { path, found } = yield* place(req, follow)
   if (found === undefined) throw ENOENT
   return { path, found }
 }
 
 /** The same without the slashes at the end: they follow no link. */
-export function* bare(req: OnPath): Part<Place> {
+export function* bare(req: OnPath): Asking<Place> {
   let end = req.path.length
   while (end > 1 && req.path.charCodeAt(end - 1) === 47) end--
   const { path, found } = yield* place({ path: req.path.slice(0, end), dentry: req.dentry }, false)
@@ -54,7 +52,7 @@ export function* bare(req: OnPath): Part<Place> {
 }
 
 /** The same for a name that is about to go: a slash after it wants a directory. */
-export function* named(req: OnPath): Part<Place> {
+export function* named(req: OnPath): Asking<Place> {
   const at = yield* bare(req)
   if (at.slash && at.found !== undefined && !isDir(at.found)) throw ENOTDIR
   return at
@@ -67,7 +65,7 @@ export const dots = (path: Path): '.' | '..' | '/' | undefined => {
 }
 
 /** Whether a member other than the writable one has something at `path`. */
-export function* isElsewhere(m: Members, path: Path): Part<boolean> {
+export function* isElsewhere(m: Members, path: Path): Asking<boolean> {
   for (const k of m.lowers.keys()) {
     if (k === m.writable) continue
     const out = yield* attemptOn(k, 'lookup', canonical(path))
@@ -77,7 +75,7 @@ export function* isElsewhere(m: Members, path: Path): Part<boolean> {
 }
 
 /** Performs a change in the writable member; directories that only others have are made there first. */
-export function* change<O extends Op>(m: Members, op: O, path: Path, request: Request<O>): Part<Reply<O>> {
+export function* change<O extends Op>(m: Members, op: O, path: Path, request: Request<O>): Asking<Reply<O>> {
   if (m.writable === -1) throw EROFS
   const out = yield* attemptOn(m.writable, op, request)
   if (!(out instanceof Failed)) return out
@@ -86,7 +84,7 @@ export function* change<O extends Op>(m: Members, op: O, path: Path, request: Re
   return yield* on(m.writable, op, request)
 }
 
-function* makeParents(m: Members, path: Path): Part<void> {
+function* makeParents(m: Members, path: Path): Asking<void> {
   for (let slash = path.indexOf('/', 1); slash !== -1; slash = path.indexOf('/', slash + 1)) {
     const above = canonical(path.slice(0, slash))
     const out = yield* attemptOn(m.writable, 'lookup', above)
