@@ -88,8 +88,6 @@ export class Change {
       if (!cache.holds(name)) held = false
     }
     for (const name of this.#of) if (!cache.holds(name)) held = false
-    for (const dir of this.#dirs) if (!dir.held) held = false
-    for (const inode of this.#inodes) if (!inode.held) held = false
     cache.stamp++
     this.#mark(-1)
     for (const name of this.#names) name.until = 0

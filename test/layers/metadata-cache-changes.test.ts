@@ -34,6 +34,11 @@ interface Held {
   /** Opened where the cache did not see it. */
   readonly foreign: number
 }
+const hold = (fs: PlyFs, bare: PlyFs): Held => ({
+  fd: fs.openSync('/d/f', O_RDWR),
+  readOnly: fs.openSync('/d/g', O_RDONLY),
+  foreign: bare.openSync('/d/hard', O_RDWR),
+})
 type Change = (fs: PlyFs, held: Held) => void
 const opened =
   (path: string, flags: number): Change =>
@@ -147,6 +152,8 @@ const warmings: Readonly<Record<string, (fs: PlyFs) => void>> = {
     survey(fs, '', PATHS, true)
   },
 }
+// Most of what is asked fails, and an error's stack costs more than the answer.
+Error.stackTraceLimit = 0
 const withoutAccessTimes = (text: string): string => text.replaceAll(/"atime(?:Ms|Ns)?":"?[^,"]*"?,?/g, '')
 
 for (const [stackName, layers] of Object.entries(stacks)) {
@@ -157,16 +164,14 @@ for (const [stackName, layers] of Object.entries(stacks)) {
       for (const [name, change] of Object.entries(changes)) {
         const bare = tree()
         const fs = stack(bare, layers())
-        const held = {
-          fd: fs.openSync('/d/f', O_RDWR),
-          readOnly: fs.openSync('/d/g', O_RDONLY),
-          foreign: bare.openSync('/d/hard', O_RDWR),
-        }
+        // What is open for writing is not kept: only those changes have it so that need it.
+        const held = change.length > 1 ? hold(fs, bare) : undefined
         const truly = (): string => withoutAccessTimes(survey(bare, '', PATHS, false))
         const said = (): string => withoutAccessTimes(survey(fs, '', PATHS, false))
         warm(fs)
-        change(fs, held)
+        change(fs, held as Held)
         t.is(said(), truly(), name)
+        if (held === undefined) continue
         for (const fd of [held.fd, held.readOnly]) fs.closeSync(fd)
         t.is(said(), truly(), `${name}, once all is closed`)
       }

@@ -6,7 +6,18 @@ import test, { type ExecutionContext } from 'ava'
 import { type MetadataCacheOptions, metadataCache, requestCount } from '../../layers/index.js'
 import { runSync } from '../../lib/driver/sync.js'
 import { exchangeOf, nodeFace } from '../../lib/face/node-fs.js'
-import { ConfigError, Failed, type Op, type PlyFs, type Request, stack, withCaller } from '../../lib/index.js'
+import {
+  ConfigError,
+  Failed,
+  fail,
+  layer,
+  NEXT,
+  type Op,
+  type PlyFs,
+  type Request,
+  stack,
+  withCaller,
+} from '../../lib/index.js'
 import { memory } from '../../lib/lower/index.js'
 import { nodeFsLower } from '../../lib/lower/node-fs.js'
 import type { Lower } from '../../lib/lower.js'
@@ -486,6 +497,25 @@ test('another caller’s answers are the lower’s, and are not kept', (t) => {
   gone(t, fs, '/open/theirs')
   other.writeFileSync('/open/theirs', '')
   t.true(fs.existsSync('/open/theirs'))
+})
+
+test('what another caller changes is forgotten, by whichever spelling; what it is told is not kept', (t) => {
+  const cache = metadataCache(LONG)
+  const hides = layer('hides', {
+    lookup: { request: ({ path }, { caller }) => (caller.uid !== 0 && path === '/d/hidden' ? fail('ENOENT') : NEXT) },
+  })
+  const bare = memory() as PlyFs
+  const fs = stack(bare, [cache, hides])
+  fs.mkdirSync('/d')
+  fs.chmodSync('/d', 0o777)
+  for (const name of ['f', 'hidden']) fs.writeFileSync(`/d/${name}`, '')
+  fs.statSync('/d/f')
+  const other = withCaller(fs, { uid: 12345, gid: 12345 })
+  bare.chownSync('/d/f', 12345, 12345)
+  other.chmodSync('/d/../d/f', 0o640)
+  t.is(fs.statSync('/d/f').mode & 0o777, 0o640)
+  t.throws(() => other.chmodSync('/d/../d/hidden', 0o600), { code: 'EPERM' })
+  t.true(fs.existsSync('/d/hidden'))
 })
 
 test('bounded in entries and in bytes, whatever is asked', (t) => {

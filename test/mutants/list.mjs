@@ -1,10 +1,20 @@
 // Each invalidation and each check of the two caching layers, taken out: `npm run mutants` sees a test fail for each.
-// [file, the text that is there exactly once, what stands there instead].
-const cache = (file, edits) => edits.map(([from, to]) => [`layers/metadata-cache/${file}.ts`, from, to])
-const elision = (file, edits) => edits.map(([from, to]) => [`layers/xattr-elision/${file}.ts`, from, to])
+// Of every file: the tests that are about it, the likeliest first; then the edits, each the text that is there exactly once,
+// what stands there instead, and why nobody can tell, where nobody can.
+const tests = {
+  cache: 'test/layers/metadata-cache.test.ts',
+  changes: 'test/layers/metadata-cache-changes.test.ts',
+  races: 'test/layers/metadata-cache-races.test.ts',
+  times: 'test/layers/metadata-cache-times.test.ts',
+  elision: 'test/layers/xattr-elision.test.ts',
+}
+const of = (file, names, edits) =>
+  edits.map(([from, to, equivalent]) => ({ file, from, to, tests: names.split(' ').map((n) => tests[n]), equivalent }))
+const cache = (file, names, edits) => of(`layers/metadata-cache/${file}.ts`, names, edits)
+const elision = (file, names, edits) => of(`layers/xattr-elision/${file}.ts`, names, edits)
 
 export const mutants = [
-  ...cache('change', [
+  ...cache('change', 'races cache changes', [
     ['for (const name of this.#names) note(name, by, at)', ''],
     ['for (const name of this.#of) note(name, by, at)', ''],
     ['      note(dir, by, at)\n', ''],
@@ -24,14 +34,12 @@ export const mutants = [
     ['if (name.changed !== this.#stamp || name.busy !== 1)', 'if (name.changed !== this.#stamp)'],
     ['      if (!cache.holds(name)) held = false\n    }', '    }'],
     ['for (const name of this.#of) if (!cache.holds(name)) held = false', ''],
-    ['for (const dir of this.#dirs) if (!dir.held) held = false', ''],
-    ['for (const inode of this.#inodes) if (!inode.held) held = false', ''],
     ['if (!held) cache.clear()', ''],
     ['for (const name of this.#names) name.until = 0', ''],
     ['this.#dirs.push(dir)', '0'],
     ['      this.#touch(inode)\n    }', '    }'],
   ]),
-  ...cache('coherence', [
+  ...cache('coherence', 'cache races changes', [
     ['if (c.isForeign(cx)) return undefined', ''],
     ['if (cache.holds(name)) return name\n', 'return name\n'],
     ["(cache.sawLinks ? 'inode' : 'parent')", "'parent'"],
@@ -92,7 +100,7 @@ export const mutants = [
     ['        files.released(req)\n        return value', '        return value'],
     ['        files.released(req)\n        return NEXT', '        return NEXT'],
   ]),
-  ...cache('files', [
+  ...cache('files', 'races cache changes times', [
     ['if (stale !== undefined) this.closed(stale)', ''],
     ['        this.cache.all.busy++\n        this.cache.clear()', '        this.cache.clear()'],
     ['        this.cache.all.busy++\n        this.cache.clear()', '        this.cache.all.busy++'],
@@ -124,7 +132,7 @@ export const mutants = [
     ['      this.cache.all.changed = ++this.cache.stamp\n', ''],
     ['      this.cache.all.busy--\n      this.cache.clear()', '      this.cache.all.busy--'],
   ]),
-  ...cache('dcache', [
+  ...cache('dcache', 'cache races changes times', [
     ['return it.busy === 0 && it.changed <= t && this.all.busy === 0', 'return it.changed <= t && this.all.busy === 0'],
     ['it.busy === 0 && it.changed <= t && this.all', 'it.busy === 0 && this.all'],
     ['&& this.all.busy === 0 && this.all.changed <= t', '&& this.all.changed <= t'],
@@ -177,7 +185,7 @@ export const mutants = [
     ['      if (inode.moves) this.forgetAttrs(inode)\n', ''],
     ['      inode.readAt = ++this.stamp\n', ''],
   ]),
-  ...cache('components', [
+  ...cache('components', 'cache races changes', [
     ['if (cache.freshAt(root, t)) cache.setPositive', 'cache.setPositive'],
     ['known.state !== 0 && known.busy === 0 && now', 'known.state !== 0 && now'],
     ['&& (known === undefined || known.busy === 0)) {', ') {'],
@@ -191,7 +199,7 @@ export const mutants = [
     ['type !== 0 && type !== S_IFLNK) {', 'type !== 0) {'],
     ['Math.min(dir.listingUntil, now + negativeTtlMs)', 'now + negativeTtlMs'],
   ]),
-  ...cache('reads', [
+  ...cache('reads', 'cache races elision changes times', [
     ['const still = r === undefined || (cache.freshAt(r.name, t) && cache.holds(r.name))', 'const still = true'],
     ['if (!still || !inode.held || !cache.fresh(inode, t)) return out', 'if (!still || !inode.held) return out'],
     ['if (!still || !inode.held || !cache', 'if (!still || !cache'],
@@ -218,7 +226,7 @@ export const mutants = [
     ['  inode.xattrNames = undefined\n', ''],
     ['if (!LASTING.has(failed.errno) || strips(inode, req.name)) return', 'if (strips(inode, req.name)) return'],
   ]),
-  ...cache('walk', [
+  ...cache('walk', 'cache races changes', [
     ['r.gen === this.cache.space.changed && r.version', 'r.version'],
     ['&& r.version === r.name.changed', ''],
     ['if (dentry !== undefined && r.path !== path) return undefined', ''],
@@ -239,8 +247,8 @@ export const mutants = [
       'cache.clock.at >= name.until) return undefined',
     ],
   ]),
-  ...cache('state', [['if (caller.uid !== this.#uid || caller.gid !== this.#gid) return true', '']]),
-  ...cache('invalidate', [
+  ...cache('state', 'cache', [['if (caller.uid !== this.#uid || caller.gid !== this.#gid) return true', '']]),
+  ...cache('invalidate', 'cache races', [
     ['    c.files.doubtAll()\n', ''],
     ['      c.files.doubt(inode)\n', ''],
     ['    dir.changed = ++cache.stamp\n', ''],
@@ -250,12 +258,12 @@ export const mutants = [
     ['  cache.space.changed = ++cache.stamp\n', ''],
     ['      cache.forgetBelow(inode)\n', ''],
   ]),
-  ...cache('watch', [
+  ...cache('watch', 'cache races', [
     ['          inode.changed = ++cache.stamp\n          cache.forgetInode(inode)\n', '          ++cache.stamp\n'],
     ['            cache.forgetInode(name.inode)\n', ''],
     ['          cache.touch(name)\n          cache.setUnknown(name)\n', ''],
   ]),
-  ...elision('elision', [
+  ...elision('elision', 'elision changes', [
     ['    mark(1)\n', ''],
     ['      mark(-1)\n', ''],
     ['          it.forget(this.ids.stamp)\n', ''],
@@ -288,7 +296,7 @@ export const mutants = [
       'const known = elision.ids.glance(req, cx)\n          if (known === undefined) return AROUND\n',
     ],
   ]),
-  ...elision('identities', [
+  ...elision('identities', 'elision changes', [
     ['|| known.birthtimeMs !== stats.birthtimeMs) {', ') {'],
     ['        known.gone = true\n', ''],
     ['        known.forget(++this.stamp)\n', ''],
@@ -296,7 +304,7 @@ export const mutants = [
     ['if (dentry !== undefined && at.path !== path) return undefined', ''],
     ['    this.all.changed = ++this.stamp\n', ''],
   ]),
-  ...elision('known', [
+  ...elision('known', 'elision changes', [
     ['if (this.busy > 0 || now >= this.until', 'if (now >= this.until'],
     ['now >= this.until || BY_KERNEL.test(name)) return undefined', 'now >= this.until) return undefined'],
     ['this.list === undefined || !readable) return asked', 'this.list === undefined) return asked'],
