@@ -1,15 +1,17 @@
-// Tests are TypeScript, loaded by tsx. They meet plyfs as sources (the condition `plyfs-source` of package.json), or, when
-// PLYFS_TEST=dist, as the built package: scripts/dist-loader.mjs sends whatever would load lib/ or layers/ to dist/.
+// Tests are TypeScript (scripts/ts-loader.mjs). They meet plyfs as sources (the condition `plyfs-source` of package.json), or,
+// when PLYFS_TEST=dist, as the built package: scripts/dist-loader.mjs sends whatever would load lib/ or layers/ to dist/.
 const dist = process.env.PLYFS_TEST === 'dist'
+// Absolute: threads of tests that are elsewhere by then load it again.
+const load = (path) => `--import=${new URL(path, import.meta.url).href}`
 
 export default {
   files: ['test/**/*.test.ts', '!test/types/**'],
   extensions: { ts: 'module' },
   // seed.js: properties meet the same random values at each run; PLYFS_SEED=N takes others, PLYFS_SEED=random new ones.
   nodeArguments: [
-    '--import=tsx',
-    '--import=./test/seed.js',
-    dist ? '--import=./scripts/dist-loader.mjs' : '--conditions=plyfs-source',
+    load('scripts/ts-loader.mjs'),
+    load('test/seed.js'),
+    dist ? load('scripts/dist-loader.mjs') : '--conditions=plyfs-source',
   ],
   // A process a file, not a thread: tests replace node:fs, change directory and drop privileges.
   workerThreads: false,

@@ -1,6 +1,6 @@
 /**
  * Mounts against the bare directory and against C: `npm run build`, then as root
- *   node --import tsx --import ./scripts/dist-loader.mjs bench/fuse.ts [--files N] [--rounds N] [--dir DIR] [--json FILE]
+ *   node --import ./scripts/ts-loader.mjs --import ./scripts/dist-loader.mjs bench/fuse.ts [--files N] [--rounds N] [--dir DIR] [--json FILE]
  * Interleaved rounds, medians, ratios. bindfs and fuse-overlayfs take part where they are installed. DIR: where the
  * backing directories are (default: the system's temporary files; /dev/shm to see the daemons' own cost).
  */

@@ -12,11 +12,15 @@ const examples = readdirSync(new URL('examples/', root), { withFileTypes: true }
 
 const failed = examples.filter((file) => {
   console.log(`\n== ${file}`)
-  const { status } = spawnSync(process.execPath, ['--conditions=plyfs-source', '--import=tsx', file], {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    timeout: 300_000,
-  })
+  const { status } = spawnSync(
+    process.execPath,
+    ['--conditions=plyfs-source', '--import=./scripts/ts-loader.mjs', file],
+    {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      timeout: 300_000,
+    },
+  )
   return status !== 0
 })
 console.log(`\nexamples: ${examples.length - failed.length} passed, ${failed.length} failed`)

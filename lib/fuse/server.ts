@@ -6,14 +6,10 @@ import type { FromWorker, WorkerData } from './worker.js'
 
 type Ready = Extract<FromWorker, { readonly type: 'ready' }>
 
-/** On Node 20 a thread does not inherit the loader of TypeScript sources. */
+/** As sources, it takes a loader of TypeScript that threads inherit: scripts/ts-loader.mjs. */
 const start = (data: WorkerData): Worker => {
-  const sources = import.meta.url.endsWith('.ts')
-  const url = new URL(sources ? './worker.ts' : './worker.js', import.meta.url)
-  if (!sources) return new Worker(url, { workerData: data, trackUnmanagedFds: false })
-  const [api, module] = [JSON.stringify(import.meta.resolve('tsx/esm/api')), JSON.stringify(url.href)]
-  const script = `import(${api}).then(({ register }) => { register(); return import(${module}) })`
-  return new Worker(script, { eval: true, workerData: data, trackUnmanagedFds: false })
+  const name = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js'
+  return new Worker(new URL(name, import.meta.url), { workerData: data, trackUnmanagedFds: false })
 }
 
 export class Server {

@@ -1,7 +1,6 @@
 /** How a mount begins and ends, whoever ends it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import * as fs from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import test from 'ava'
@@ -9,12 +8,12 @@ import { type MountError, mount } from '../../lib/fuse/index.js'
 import { mountAt } from '../../lib/fuse/mountinfo.js'
 import { inMount, needsFuse, obstacle, place, sh } from './support.js'
 
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+const loader = new URL('../../scripts/ts-loader.mjs', import.meta.url).href
 const lib = join(import.meta.dirname, '../../lib')
 
 /** The command, started: resolves with its first line. */
 const start = async (args: readonly string[], script = join(lib, 'cli.ts')) => {
-  const child = spawn(process.execPath, ['--conditions=plyfs-source', `--import=${tsx}`, script, ...args], {
+  const child = spawn(process.execPath, ['--conditions=plyfs-source', `--import=${loader}`, script, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: '/',
   })

@@ -157,7 +157,15 @@ test('a process that fails says what repeats its faults, and that does', (t) => 
   const run = (code: number, seed: string) =>
     spawnSync(
       process.execPath,
-      ['--conditions=plyfs-source', '--import=tsx', '--input-type=module', '--eval', program, '--', String(code)],
+      [
+        '--conditions=plyfs-source',
+        '--import=./scripts/ts-loader.mjs',
+        '--input-type=module',
+        '--eval',
+        program,
+        '--',
+        String(code),
+      ],
       { encoding: 'utf8', cwd: new URL('../..', import.meta.url), env: { ...process.env, PLYFS_FAULTS_SEED: seed } },
     )
   const first = run(1, '')

@@ -17,7 +17,9 @@ writeFileSync(
 // Where this test itself is built, so is the command.
 const source = process.env.PLYFS_TEST !== 'dist'
 const entry = fileURLToPath(new URL(source ? '../../lib/cli.ts' : '../../dist/lib/cli.js', import.meta.url))
-const flags = source ? ['--conditions=plyfs-source', `--import=${import.meta.resolve('tsx')}`] : []
+const flags = source
+  ? ['--conditions=plyfs-source', `--import=${new URL('../../scripts/ts-loader.mjs', import.meta.url)}`]
+  : []
 
 const plyfs = (...args: string[]) => {
   const { stdout, stderr, status } = spawnSync(process.execPath, [...flags, entry, ...args], {

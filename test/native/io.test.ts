@@ -161,12 +161,13 @@ test('without koffi, or elsewhere, there is nothing', async (t) => {
       return find.call(this, name, ...rest)
     }
     if (process.argv[1] === 'elsewhere') Object.defineProperty(process, 'platform', { value: 'darwin' })
-    const { native } = await import(${JSON.stringify(new URL('../../lib/native/index.js', import.meta.url).href)})
+    const { native } = await import(${JSON.stringify(new URL('../../lib/native/index.ts', import.meta.url).href)})
     console.log(native() === undefined ? 'undefined' : 'found')
   `
+  const loader = new URL('../../scripts/ts-loader.mjs', import.meta.url).href
   const run = (how: string) =>
     new Promise<string>((resolve) => {
-      const child = spawn(process.execPath, ['--import=tsx', '--input-type=module', '-e', script, how])
+      const child = spawn(process.execPath, [`--import=${loader}`, '--input-type=module', '-e', script, how])
       let out = ''
       child.stdout.on('data', (data) => {
         out += data

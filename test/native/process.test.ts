@@ -43,13 +43,7 @@ rootOnly('setgroups is this thread’s only, in a worker too', async (t) => {
   try {
     t.deepEqual(calls.getgroups(), [1, 22, 4_000_000_000])
     t.regex(tasks(), /Groups:\s1 22 4000000000/)
-    // On Node 20 a thread does not inherit tsx's hooks.
-    const script = `const { workerData } = require('worker_threads')
-      import('tsx/esm/api').then(({ register }) => (register(), import(workerData)))`
-    const worker = new Worker(script, {
-      eval: true,
-      workerData: new URL('./groups-worker.ts', import.meta.url).href,
-    })
+    const worker = new Worker(new URL('./groups-worker.ts', import.meta.url))
     const answer = await new Promise((resolve, reject) => {
       worker.once('message', resolve)
       worker.once('error', reject)

@@ -12,12 +12,8 @@ const lib = (name: string): string => new URL(`../../lib/${name}`, import.meta.u
 const npm = join(dirname(fs.realpathSync(process.execPath)), '../lib/node_modules/npm/bin/npm-cli.js')
 
 const { NODE_OPTIONS: _, ...bareEnv } = process.env
-/** How plyfs is loaded here, from any directory. */
-const loading = process.execArgv.map((arg) =>
-  arg
-    .replace('--import=tsx', `--import=${import.meta.resolve('tsx')}`)
-    .replace('--import=./', `--import=${new URL('../../', import.meta.url)}`),
-)
+/** How plyfs is loaded here. */
+const loading = process.execArgv.filter((arg) => !arg.endsWith('/seed.js'))
 
 /** A small package of two TypeScript files, one of them with a mistake. */
 const project = (t: ExecutionContext): string => {
