@@ -69,7 +69,11 @@ const worker = () => {
     async fails(mutant, test) {
       now = mutant
       const outfile = join(dir, `${test.replaceAll('/', '-')}.mjs`)
-      await (await contextOf(test, outfile)).rebuild()
+      try {
+        await (await contextOf(test, outfile)).rebuild()
+      } catch (error) {
+        throw new Error(`${said(mutant ?? { file: test })} does not compile: ${error.message}`)
+      }
       return new Promise((resolve) => {
         const limited = `ulimit -t ${CPU_SECONDS}; exec "$0" "$1"`
         const child = spawn('sh', ['-c', limited, process.execPath, outfile], { stdio: ['ignore', 'pipe', 'pipe'] })

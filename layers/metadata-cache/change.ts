@@ -14,6 +14,8 @@ export interface Scope {
   readonly space?: boolean
   /** Some inode may lose or gain a name, and it is not known which. */
   readonly links?: boolean
+  /** Nothing that was under these names is altered but what `inodes` say, or it is asked afterwards what that was. */
+  readonly adds?: boolean
 }
 
 const NO_NAMES: readonly Name[] = []
@@ -25,6 +27,7 @@ export class Change {
   readonly #dirs: Inode[] = []
   readonly #space: boolean
   readonly #links: boolean
+  readonly #adds: boolean
   readonly #everything: boolean
   readonly #stamp: number
   #ended = false
@@ -39,6 +42,7 @@ export class Change {
     this.#of = scope?.of ?? NO_NAMES
     this.#space = scope?.space === true
     this.#links = scope?.links === true
+    this.#adds = scope?.adds === true
     for (const { dir, inode } of this.#names) {
       if (dir !== cache.noDir && !this.#dirs.includes(dir)) this.#dirs.push(dir)
       this.#touch(inode)
@@ -84,18 +88,34 @@ export class Change {
     let alone = !this.#everything
     let held = true
     for (const name of this.#names) {
-      if (name.changed !== this.#stamp || name.busy !== 1) alone = false
+      if (!this.#isAlone(name)) alone = false
       if (!cache.holds(name)) held = false
     }
-    for (const name of this.#of) if (!cache.holds(name)) held = false
+    for (const name of this.#of) {
+      if (!this.#isAlone(name)) alone = false
+      if (!cache.holds(name)) held = false
+    }
+    const strayed = !this.#everything && this.#mayHaveStrayed()
+    const sure = !strayed && (alone || this.#adds || this.#everything)
     cache.stamp++
     this.#mark(-1)
     for (const name of this.#names) name.until = 0
     for (const inode of this.#inodes) cache.settled(inode)
     for (const dir of this.#dirs) cache.settled(dir)
-    // What was marked is not what the tables hold now: whatever was found in between may be older than the change.
-    if (!held) cache.clear()
-    return alone && held
+    // What was marked is not what the tables hold now, or not what was changed: whatever was found in between may be older
+    // than the change.
+    if (!held || !sure) cache.clear()
+    return alone && held && sure
+  }
+  /** Whether nobody else has changed `name`, or is about to. */
+  #isAlone(name: Name): boolean {
+    return name.changed === this.#stamp && name.busy === 1
+  }
+  /** Whether its paths may have led elsewhere by the time that it arrived. */
+  #mayHaveStrayed(): boolean {
+    if (this.#names.length === 0 && this.#of.length === 0) return false
+    const { space } = this.cache
+    return space.changed > this.#stamp || space.busy > (this.#space ? 1 : 0)
   }
 }
 

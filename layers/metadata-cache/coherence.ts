@@ -52,9 +52,7 @@ export const coherence = (c: Cache): ExtensionMap => {
     if (c.isForeign(cx)) return undefined
     const r = yield* walker.walk(path, follow && dentry === undefined, want, false, dentry !== undefined)
     if (r === RAW) return undefined
-    const { name } = r
-    if (cache.holds(name)) return name
-    return name.dir.held ? cache.child(name.dir, name.name) : undefined
+    return cache.holds(r.name) ? r.name : undefined
   }
   hardened(locate)
   /** Where no inode is known to have two names, one that is not kept under this name is not kept at all. */
@@ -116,10 +114,7 @@ export const coherence = (c: Cache): ExtensionMap => {
       op,
       () => 'parent',
       (req, name) =>
-        perform(op, req, { names: [name] }, (_out, at) => {
-          const made = type(req)
-          if (made !== S_IFLNK) there(name, made, undefined, at)
-        }),
+        perform(op, req, { names: [name], adds: true }, (_out, at) => there(name, type(req), undefined, at)),
     )
 
   /** The inode of an open file that this layer did not see opened, or has not told yet. */
@@ -173,7 +168,7 @@ export const coherence = (c: Cache): ExtensionMap => {
     const fresh = name !== undefined && creates && (isExclusive(flags) || name.state === NEGATIVE)
     let scope: Scope | undefined
     if (name === undefined) scope = creates || (flags & O_TRUNC) !== 0 ? undefined : {}
-    else scope = fresh || (creates && name.state !== POSITIVE) ? { names: [name] } : { of: [name], inodes: [before] }
+    else scope = fresh ? { names: [name], adds: true } : { of: [name], inodes: [before], adds: true }
     const change = new Change(cache, scope)
     try {
       const fd = (yield new Call(op, req) as unknown as Call<Op>) as number | Failed
@@ -181,9 +176,11 @@ export const coherence = (c: Cache): ExtensionMap => {
       if (fd instanceof Failed) return fd
       if (alone && name !== undefined && fresh) there(name, S_IFREG, undefined, cache.clock.at)
       const writes = (flags & O_ACCMODE) !== 0 || (flags & O_TRUNC) !== 0
-      files.opened(fd, writes, before?.held === true ? before : undefined)
+      // Else the name may have led elsewhere when the request arrived.
+      const inode = alone ? before : undefined
+      files.opened(fd, writes, inode)
       // Attributes may be kept of what has just been opened.
-      if (writes && before === undefined && !fresh && !cache.isEmpty) yield* files.settle()
+      if (writes && inode === undefined && !(alone && fresh) && !cache.isEmpty) yield* files.settle()
       return fd as Reply<O>
     } finally {
       change.end()
@@ -243,7 +240,6 @@ export const coherence = (c: Cache): ExtensionMap => {
       *around(req, cx): Around<'link'> {
         const name = yield* locate(req.path, req.dentry, false, wanted(), cx)
         const made = yield* locate(req.newPath, req.newDentry, false, 'parent', cx)
-        cache.sawLinks = true
         if (name === undefined || made === undefined) return yield* perform('link', req, undefined)
         const links = name.inode === undefined
         return yield* perform('link', req, { names: [made], of: [name], inodes: [name.inode], links })

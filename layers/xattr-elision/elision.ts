@@ -22,6 +22,8 @@ export class Elision {
   /** What absence is called, by device and namespace. */
   readonly #absence = new Map<string, Failed>()
   #permissions = 0
+  /** Names that go or move: how many are under way, and the stamp of the latest beginning or end of one. */
+  readonly #moves = { busy: 0, changed: 0 }
   readonly #uid = process.geteuid?.() ?? 0
   readonly #gid = process.getegid?.() ?? 0
 
@@ -106,13 +108,29 @@ export class Elision {
     }
   }
 
+  /** Marks what `look` finds, which another name may have stood for by the time that the request arrived. */
+  *#performAt<O extends Op>(op: O, req: Request<O>, target: Target, cx: Context, misses: boolean): Around<O> {
+    const { ids } = this
+    const moves = this.#moves
+    const own = misses ? 1 : 0
+    const t = ++ids.stamp
+    moves.busy += own
+    try {
+      const known = yield* ids.look(target, cx)
+      const touched = known instanceof Failed ? (misses ? [] : undefined) : known && [known]
+      return yield* this.#perform(op, req, touched)
+    } finally {
+      if ((moves.busy > own || moves.changed > t) && ids.table.size > 0) ids.clear()
+      moves.busy -= own
+      if (misses) moves.changed = ++ids.stamp
+    }
+  }
+
   readonly #changing = <O extends 'setxattr' | 'removexattr'>(op: O): Extension<O> => {
     const elision = this
     return {
       *around(req: Request<O> & Target, cx: Context): Around<O> {
-        const known = yield* elision.ids.look(req, cx)
-        const touched = known === undefined || known instanceof Failed ? undefined : [known]
-        return yield* elision.#perform(op, req, touched)
+        return yield* elision.#performAt(op, req, req, cx, false)
       },
     }
   }
@@ -127,9 +145,7 @@ export class Elision {
       *around(req: Request<O>, cx: Context): Around<O> {
         // Where nothing is known there is nothing to forget, but for what is being learnt just now.
         if (elision.ids.table.size === 0) return yield* elision.#perform(op, req, undefined)
-        const known = yield* elision.ids.look({ ...targetOf(req), follow: false }, cx)
-        if (known === undefined) return yield* elision.#perform(op, req, undefined)
-        return yield* elision.#perform(op, req, known instanceof Failed ? [] : [known])
+        return yield* elision.#performAt(op, req, { ...targetOf(req), follow: false }, cx, true)
       },
     }
   }

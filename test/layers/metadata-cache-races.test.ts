@@ -2,9 +2,9 @@
 import { constants } from 'node:fs'
 import test from 'ava'
 import { memfs } from 'memfs'
-import { metadataCache } from '../../layers/index.js'
+import { metadataCache, xattrElision } from '../../layers/index.js'
 import { exchangeOf, nodeFace } from '../../lib/face/node-fs.js'
-import type { Op, PlyFs, Reply, Request } from '../../lib/index.js'
+import type { Layer, Op, PlyFs, Reply, Request } from '../../lib/index.js'
 import { memory } from '../../lib/lower/index.js'
 import { nodeFsLower } from '../../lib/lower/node-fs.js'
 import type { Lower, LowerOp } from '../../lib/lower.js'
@@ -18,8 +18,8 @@ interface Waiting {
   land(): void
 }
 
-const { O_NOFOLLOW, O_RDONLY } = constants
-const setUp = (bare: PlyFs = memory() as PlyFs) => {
+const { O_NOFOLLOW, O_RDONLY, O_TRUNC } = constants
+const setUp = (bare: PlyFs = memory() as PlyFs, above: readonly Layer[] = []) => {
   const lower = exchangeOf(bare)?.lower ?? nodeFsLower(bare)
   const waiting: Waiting[] = []
   let holds = false
@@ -45,7 +45,10 @@ const setUp = (bare: PlyFs = memory() as PlyFs) => {
     }
   }
   const cache = metadataCache({ ttlMs: 60_000 })
-  const { exchange, mark } = compose(baseOf({ ...lower, native: undefined, ops: ops as Lower['ops'] }), [cache])
+  const { exchange, mark } = compose(baseOf({ ...lower, native: undefined, ops: ops as Lower['ops'] }), [
+    ...above,
+    cache,
+  ])
   const fs = nodeFace(exchange, mark, exchange.caller)
   /** Begins `act`; gives the request that it sends below, which waits; undefined where it was answered at once. */
   const begun = (act: () => void): Waiting | undefined => {
@@ -134,23 +137,24 @@ test('two names of a file, of which the cache knows none: one goes while the oth
   t.is(fs.statSync('/d/f').nlink, 1)
 })
 test('a file of which only one name was made here loses it while another is looked up', (t) => {
-  const { fs, bare, held, all } = setUp()
-  for (const [k, lose] of [
-    (at: string) => fs.unlink(`${at}/g`, ignore),
-    (at: string) => fs.rename(`${at}/g`, `${at}/none`, ignore),
-    (at: string) => fs.rename(`${at}/x`, `${at}/g`, ignore),
-    (at: string) => fs.link(`${at}/g`, `${at}/none`, ignore),
-  ].entries()) {
-    const at = `/${k}`
-    fs.mkdirSync(at)
-    for (const name of ['g', 'x']) fs.writeFileSync(`${at}/${name}`, '')
-    bare.utimesSync(`${at}/g`, 1, 1)
-    bare.linkSync(`${at}/g`, `${at}/f`)
-    const look = held(() => fs.stat(`${at}/f`, ignore))
+  for (const lose of [
+    (fs: PlyFs) => fs.unlink('/d/g', ignore),
+    (fs: PlyFs) => fs.rename('/d/g', '/d/none', ignore),
+    (fs: PlyFs) => fs.rename('/d/x', '/d/g', ignore),
+    (fs: PlyFs) => fs.link('/d/g', '/d/none', ignore),
+  ]) {
+    const { fs, bare, held, all } = setUp()
+    fs.mkdirSync('/d')
+    fs.existsSync('/d/none')
+    for (const name of ['/d/g', '/d/x']) fs.writeFileSync(name, '')
+    bare.utimesSync('/d/g', 1, 1)
+    bare.linkSync('/d/g', '/d/f')
+    const look = held(() => fs.stat('/d/f', ignore))
     look.arrive()
-    all(held(() => lose(at)))
+    const change = held(() => lose(fs))
+    all(change)
     look.land()
-    t.is(text(fs, `${at}/f`), text(bare, `${at}/f`), String(k))
+    t.is(text(fs, '/d/f'), text(bare, '/d/f'), change.op)
   }
 })
 test('something changes that nobody can tell, while the first of all answers is under way', (t) => {
@@ -161,11 +165,90 @@ test('something changes that nobody can tell, while the first of all answers is 
   look.land()
   t.is(fs.statSync('/').mode, bare.statSync('/').mode)
 })
+const xattrOf = (fs: PlyFs, path: string): string => {
+  try {
+    return fs.getxattrSync(path, 'user.a').toString()
+  } catch (error) {
+    return String((error as { code?: string }).code)
+  }
+}
+for (const [stackName, above] of Object.entries({
+  cache: () => [],
+  elision: () => [xattrElision({ ttlMs: 60_000 })],
+})) {
+  test(`a name leads to another file, or its directory is another, when a change of it arrives (${stackName})`, (t) => {
+    const changes: Record<string, (fs: PlyFs) => void> = {
+      chmod: (fs) => fs.chmod('/d/f', 0o600, ignore),
+      truncate: (fs) => fs.truncate('/d/f', 9, ignore),
+      setxattr: (fs) => fs.setxattr('/d/f', 'user.a', Buffer.from('new'), ignore),
+      'open, truncating': (fs) => fs.open('/d/f', O_RDONLY | O_TRUNC, ignore),
+      unlink: (fs) => fs.unlink('/d/f', ignore),
+      rename: (fs) => fs.rename('/d/f', '/d/new', ignore),
+      'rename onto': (fs) => fs.rename('/other', '/d/f', ignore),
+      link: (fs) => fs.link('/d/f', '/d/new', ignore),
+      'make beside': (fs) => fs.mkdir('/d/new', ignore),
+      'create beside': (fs) => fs.open('/d/new', 'wx', ignore),
+    }
+    const meanwhiles: Record<string, readonly [string, string][]> = {
+      'the file': [['/e/f', '/d/f']],
+      'the directory': [
+        ['/d', '/gone'],
+        ['/e', '/d'],
+      ],
+    }
+    const paths = ['/d/f', '/e/f', '/other', '/hard', '/d/new', '/e/new', '/gone', '/gone/f', '/gone/new', '/d', '/']
+    const look = (fs: PlyFs): string => paths.map((at) => `${at} ${text(fs, at)} ${xattrOf(fs, at)}`).join('\n')
+    for (const [what, change] of Object.entries(changes)) {
+      for (const [which, renames] of Object.entries(meanwhiles)) {
+        for (const isUnderWay of [false, true]) {
+          const { fs, bare, held, all } = setUp(memory() as PlyFs, above())
+          for (const dir of ['/d', '/e']) fs.mkdirSync(dir)
+          for (const file of ['/d/f', '/e/f', '/other']) fs.writeFileSync(file, file)
+          fs.linkSync('/e/f', '/hard')
+          look(fs)
+          const late = held(() => change(fs))
+          const moves = renames.map((names) => {
+            const move = held(() => fs.rename(...names, ignore))
+            move.arrive()
+            if (!isUnderWay) move.land()
+            return move
+          })
+          look(fs)
+          all(late)
+          if (isUnderWay) for (const move of moves) move.land()
+          t.is(look(fs), look(bare), `${what}, when ${which} is another${isUnderWay ? ' any moment' : ''}`)
+        }
+      }
+    }
+  })
+}
+test('a name leads to another file while it is opened: it is that file which is written', (t) => {
+  const { fs, bare, held, all } = setUp()
+  for (const name of ['/f', '/g']) fs.writeFileSync(name, 'x')
+  for (const name of ['/f', '/g']) fs.statSync(name)
+  let fd = -1
+  const opening = held(() => {
+    fs.open('/f', 'r+', (_error, opened) => {
+      fd = opened
+    })
+  })
+  all(held(() => fs.rename('/g', '/f', ignore)))
+  opening.arrive()
+  opening.land()
+  return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+    for (const words of ['aa', 'bbb']) {
+      fs.statSync('/f')
+      fs.writeSync(fd, words, 0)
+      t.is(fs.statSync('/f').size, bare.statSync('/f').size)
+    }
+    fs.closeSync(fd)
+  })
+})
 test('everything is forgotten beneath one of two directories while a file there gets a name in the other', (t) => {
   const { fs, bare, cache, held, all } = setUp()
   for (const dir of ['/a', '/b']) fs.mkdirSync(dir)
   fs.writeFileSync('/a/f', '')
-  fs.existsSync('/b/f')
+  for (const name of ['/a/none', '/b/f']) fs.existsSync(name)
   const linking = held(() => fs.link('/a/f', '/b/f', ignore))
   cache.invalidate('/a')
   t.is(fs.statSync('/a/f').nlink, 1)
