@@ -129,7 +129,7 @@ export const handleWrite = async (
     }
     const bytes = Buffer.from(data, encoding)
     const at = typeof offsetOrOptions === 'number' && offsetOrOptions >= 0 ? offsetOrOptions : null
-    const bytesWritten = bytes.length === 0 ? 0 : await writeAt(v, fd, bytes, 0, bytes.length, at)
+    const bytesWritten = await writeAt(v, fd, bytes, 0, bytes.length, at)
     return bare({ bytesWritten, buffer: data })
   }
   let offset = offsetOrOptions as number | null | undefined

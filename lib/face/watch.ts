@@ -79,7 +79,7 @@ async function* watchPromise(v: View, path: unknown, given: unknown = {}) {
     !checked &&
     WATCH_SWAPS_ENCODING &&
     options.encoding &&
-    options.encoding !== 'buffer' &&
+    // Nor is 'buffer' one, to Node.
     !Buffer.isEncoding(options.encoding as string)
   ) {
     throw invalidArgValue(String(options.encoding), 'encoding', 'is invalid encoding')

@@ -56,6 +56,7 @@ same('readv', async (h) => {
 same('readv of what are no buffers', (h) => h.readv([1] as never))
 same('write bytes at a position', async (h) => (await h.write(Buffer.from('XYZ'), 1, 2, 3)).bytesWritten)
 same('write a string at a position', async (h) => (await h.write('6869', 2, 'hex')).bytesWritten)
+same('write an empty string to a file that may not be written', (h) => h.write(''), 'r')
 same('write what is neither', (h) => h.write(5 as never))
 same('write past the buffer', (h) => h.write(Buffer.from('abc'), 2, 9, 0))
 same(

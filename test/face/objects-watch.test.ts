@@ -105,6 +105,10 @@ same('promises.watch of a missing path', async (of, dir) => {
 same('promises.watch, aborted before', async (of, dir) => {
   for await (const _ of of.promises.watch(dir, { signal: AbortSignal.abort() })) break
 })
+same('promises.watch in buffers', async (of, dir) => {
+  const events = of.promises.watch(dir, { encoding: 'buffer', signal: AbortSignal.timeout(20) })
+  for await (const _ of events) break
+})
 same('promises.watch with what is no boolean', async (of, dir) => {
   for await (const _ of of.promises.watch(dir, { persistent: 5 } as never)) break
 })

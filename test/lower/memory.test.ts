@@ -337,3 +337,15 @@ test('watchers hear what inotify would say, also of what the owner does', async 
   await new Promise((resolve) => setImmediate(resolve))
   t.is(heard.length, 5)
 })
+
+test('a watcher hears of a directory’s mode as of a rename, and of a file’s as of a change', async (t) => {
+  const fs = memory()
+  fs.mkdirSync('/d/sub', { recursive: true })
+  fs.writeFileSync('/d/f', '')
+  const heard: string[] = []
+  const watcher = fs.watch('/d', (type, name) => heard.push(`${type} ${name}`))
+  for (const path of ['/d', '/d/sub', '/d/f']) fs.chmodSync(path, 0o700)
+  await new Promise((resolve) => setImmediate(resolve))
+  watcher.close()
+  t.deepEqual(heard, ['rename d', 'rename sub', 'change f'])
+})

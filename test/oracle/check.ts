@@ -9,7 +9,8 @@ import { host, memory } from '../../lib/lower/index.js'
 import { stack } from '../../lib/plyfs.js'
 import { scriptOf } from './script.js'
 import { compare, type Difference, Side } from './side.js'
-import { type Move, moves } from './steps.js'
+import { moves } from './steps.js'
+import type { Move } from './terms.js'
 
 export const LOWERS = ['host', 'memory'] as const
 export type LowerName = (typeof LOWERS)[number]

@@ -7,7 +7,8 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { LOWERS, place, sideOf } from './check.js'
 import { Side } from './side.js'
-import { CONVENTIONS, moves } from './steps.js'
+import { moves } from './steps.js'
+import { CONVENTIONS } from './terms.js'
 
 const SEED = 1
 const sequences = fc.sample(moves, { seed: SEED, numRuns: Number(process.argv[2] ?? 600) })
@@ -75,6 +76,10 @@ On Node 20:
 | \`opendir\` with a wrong \`bufferSize\`, by callback or promise | ends the process | thrown where it is found; the promise is rejected |
 | \`cp\` of a path given as a Buffer | TypeError | done |
 | \`writeFileSync\` of a string in UTF-8 | calls no function that a program put on \`fs\` | calls a replaced openSync, writeSync and closeSync, as for bytes |
+| \`writeFileSync\` or \`appendFileSync\` of a string in UTF-8 with \`flush\` | not flushed | flushed |
+| \`watchFile\` of a path given as a Buffer | TypeError | done |
+| \`readableWebStream()\` of a file that may not be read | endless chunks of nothing | the stream's error |
+| closing a FileHandle whose \`readableWebStream()\` was cancelled | ends the process | closes |
 | a FileHandle sent to a worker | becomes one there | refused (DataCloneError, TypeError): it would lead around the stack |
 | Node's internal FileHandle.prototype, changed by \`--expose-internals\` | fs.promises uses it | plyfs has handles of its own |
 | order of a listing by \`opendir\` | the filesystem's own | the order of the lower |

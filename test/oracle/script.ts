@@ -1,6 +1,7 @@
 /** A sequence of steps as a program that anyone can run. */
-import { type Move, SETTING, type Step } from './steps.js'
-import { sourceOf } from './terms.js'
+import { live } from './live.js'
+import { SETTING } from './steps.js'
+import { type Move, type Step, sourceOf } from './terms.js'
 
 const HEAD = `import fs from 'node:fs'
 import { pathToFileURL } from 'node:url'
@@ -10,10 +11,19 @@ const root = fs.mkdtempSync('/tmp/oracle-')
 for (const dir of ${JSON.stringify(SETTING)}) fs.mkdirSync(root + '/' + dir, { recursive: true })
 const open = []
 const slot = (k) => open[k % open.length] ?? 100000
-const show = async (run) => console.log(await Promise.resolve().then(run).catch((error) => error))
+const show = async (run) => console.dir(await Promise.resolve().then(run).catch((error) => error), { depth: 6 })
 `
 
-const called = ({ method, convention, args, slot }: Step): string => {
+const lived = ({ method, args, acts = [] }: Step): string => {
+  const made = acts.map(
+    ({ does, args: given, besideClose }) =>
+      `\n  ['${does}', [${given.map(sourceOf).join(', ')}]${besideClose === true ? ', true' : ''}],`,
+  )
+  return `live(fs, '${method}', [${args.map(sourceOf).join(', ')}], [${made.join('')}])`
+}
+const called = (step: Step): string => {
+  if (step.acts !== undefined) return lived(step)
+  const { method, convention, args, slot } = step
   const sources = args.map(sourceOf)
   if (method.startsWith('create')) return `fs.${method}(${sources.slice(0, 2).join(', ')}) // ${sources[2] ?? ''}`
   const [name, native] = method.split('.')
@@ -34,5 +44,7 @@ export const scriptOf = (moves: readonly Move[]): string => {
       ? `await Promise.all([\n${move.together.map((step) => `  ${line(step).slice(6)},`).join('\n')}\n])`
       : line(move),
   )
-  return `${HEAD}${lines.join('\n')}\n`
+  const steps = moves.flatMap((move) => ('together' in move ? move.together : [move]))
+  const lives = steps.some(({ acts }) => acts !== undefined) ? `const live = ${live}\n` : ''
+  return `${HEAD}${lives}${lines.join('\n')}\n`
 }

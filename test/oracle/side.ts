@@ -3,9 +3,10 @@
 import type nodeFs from 'node:fs'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { type Act, live } from './live.js'
 import { plain } from './plain.js'
-import { type Move, SETTING, type Step } from './steps.js'
-import { madeOf } from './terms.js'
+import { SETTING } from './steps.js'
+import { type ActTerm, type Move, madeOf, type Step, type Term } from './terms.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: any function of node:fs, with any arguments
 type Fn = (...args: any[]) => any
@@ -60,6 +61,7 @@ export class Side {
 
   #perform(step: Step): unknown {
     const { method, convention, slot } = step
+    if (step.acts !== undefined) return this.#live(step, step.acts)
     if (method.startsWith('create')) return this.#stream(step)
     let handle: Handle | undefined
     const place = (k: number): unknown => {
@@ -77,6 +79,12 @@ export class Side {
       if (convention === 'promise') return this.#call({ ...step, convention: 'sync' }, args)
     }
     return this.#call(step, args)
+  }
+
+  #live({ method, args }: Step, acts: readonly ActTerm[]): Promise<unknown> {
+    const made = (terms: readonly Term[]): unknown[] => terms.map((term) => madeOf(term, this.root, () => NOBODY))
+    const all = acts.map(({ does, args: given, besideClose }): Act => [does, made(given), besideClose])
+    return live(this.#fs, method, made(args), all)
   }
 
   async #open(step: Step, args: unknown[]): Promise<void> {

@@ -1,123 +1,35 @@
-/** Random steps: every method of node:fs, its calling conventions, odd paths, odd flags. */
-import { constants } from 'node:fs'
+/** Random steps: every method of node:fs, its calling conventions, and whole lives of its objects. */
 import fc from 'fast-check'
-import { type BytesTerm, literal, type PathTerm, type SlotTerm, type SpaceTerm, type Term } from './terms.js'
-
-export const CONVENTIONS = ['sync', 'callback', 'promise'] as const
-export type Convention = (typeof CONVENTIONS)[number]
-
-/** One call. */
-export interface Step {
-  readonly method: string
-  readonly convention: Convention
-  readonly args: readonly Term[]
-  /** It opens a file (its result gets a place), or it is done on one. */
-  readonly slot?: 'opens' | 'closes' | 'uses'
-}
-/** Several at once, each in a directory of its own, so that their order does not matter. */
-export interface Batch {
-  readonly together: readonly Step[]
-}
-export type Move = Step | Batch
-
-const LONG = 'n'.repeat(256)
-const plainNames = ['a', 'b', 'd', 'e', 'd/a', 'd/b', 'd/e', 'd/e/a', 'l', 'k'] as const
-const oddNames = [
-  '',
-  'a/',
-  'd/',
-  'l/',
-  'k/',
-  'd/.',
-  'd/..',
-  'd//a',
-  './a',
-  'd/../a',
-  'l/a',
-  'l/../b',
-  'k/a',
-  'a/x',
-].concat(['d/e/../../b', 'no/x', 'no/', LONG, `d/${LONG}`, 'é'])
-const name = fc.oneof(
-  { weight: 5, arbitrary: fc.constantFrom<string>(...plainNames) },
-  { weight: 2, arbitrary: fc.constantFrom<string>(...oddNames) },
-)
-const asPath = (names: fc.Arbitrary<string>): fc.Arbitrary<PathTerm> =>
-  fc.record({
-    path: names,
-    as: fc.oneof(
-      { weight: 8, arbitrary: fc.constant('string' as const) },
-      { weight: 1, arbitrary: fc.constantFrom('buffer' as const, 'url' as const) },
-    ),
-  })
-const path = asPath(name)
-const stringPath = name.map((each): PathTerm => ({ path: each, as: 'string' }))
-const plainPath = asPath(fc.constantFrom<string>(...plainNames))
-/** Never a link: Node's own mkdir -p does not end on one that leads nowhere. */
-const freshPath = asPath(fc.constantFrom('m', 'm/n', 'm/n/o', 'm/p/', 'm/a/../q'))
-const slot: fc.Arbitrary<SlotTerm> = fc.nat({ max: 3 }).map((k) => ({ slot: k }))
-const text = fc.constantFrom('', 'x', 'hello', 'é', 'z'.repeat(70_000))
-const bytes: fc.Arbitrary<BytesTerm> = text.map((each) => ({ bytes: each }))
-const data: fc.Arbitrary<Term> = fc.oneof(bytes, text.map(literal))
-const space: fc.Arbitrary<SpaceTerm> = fc.constantFrom(1, 4, 100).map((size) => ({ space: [size] }))
-const lit = (...values: unknown[]): fc.Arbitrary<Term> => fc.constantFrom(...values).map(literal)
-
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDWR, O_TRUNC, O_WRONLY, O_APPEND } = constants
-const flags = lit('r', 'r+', 'w', 'w+', 'wx', 'a', 'a+', 'ax', 'rs+', 'odd', undefined, null).chain((named) =>
-  fc.oneof(
-    { weight: 4, arbitrary: fc.constant(named) },
-    {
-      weight: 1,
-      arbitrary: lit(
-        O_DIRECTORY,
-        O_NOFOLLOW,
-        O_RDWR | O_CREAT | O_EXCL,
-        O_WRONLY | O_TRUNC,
-        O_RDWR | O_APPEND | O_CREAT,
-        O_TRUNC,
-        O_CREAT | O_DIRECTORY,
-      ),
-    },
-  ),
-)
-const flagNames = fc.constantFrom('r', 'r+', 'w', 'wx', 'a', 'a+', 'ax', undefined)
-const mode = lit(0o644, 0o600, 0o755, 0o444, '0600', 0o7777, 'odd', -1)
-const position = lit(null, undefined, 0, 2, 100, -1, 1.5)
-const length = lit(undefined, null, 0, 3, 100, 80_000, -1)
-/** In others, Node before 26 looks for the encoded names themselves. */
-const pathEncodings = fc.constantFrom('utf8', 'latin1', undefined)
-const encodings = fc.constantFrom('utf8', 'latin1', 'hex', 'base64', undefined)
-const readOptions = fc.oneof(
-  lit(undefined, 'utf8', 'hex', 'odd'),
-  fc.record({ encoding: encodings, flag: flagNames }, { requiredKeys: [] }).map(literal),
-)
-const writeOptions = fc.oneof(
-  lit(undefined, 'latin1'),
-  fc
-    .record(
-      { encoding: encodings, flag: flagNames, mode: fc.constantFrom(0o600, 0o666), flush: fc.boolean() },
-      { requiredKeys: [] },
-    )
-    .map(literal),
-)
-const bool = fc.boolean()
-const record = (fields: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<Term> =>
-  fc.record(fields, { requiredKeys: [] }).map(literal)
-
-const make = (
-  method: string,
-  args: readonly fc.Arbitrary<Term>[],
-  extra: { slot?: Step['slot']; only?: readonly Convention[] } = {},
-): fc.Arbitrary<Step> =>
-  fc.record({ convention: fc.constantFrom(...(extra.only ?? CONVENTIONS)), args: fc.tuple(...args) }).map((step) => ({
-    method,
-    ...step,
-    ...(extra.slot === undefined ? {} : { slot: extra.slot }),
-  }))
-
-const LATER = ['callback', 'promise'] as const
-const seconds = lit(0, 1.5, 100, 2 ** 31, '7', -1)
-const id = lit(0, 1, 1000, -1, 1.5)
+import {
+  bool,
+  bytes,
+  data,
+  encodings,
+  flagNames,
+  flags,
+  freshPath,
+  id,
+  LATER,
+  length,
+  lit,
+  make,
+  mode,
+  path,
+  pathEncodings,
+  plainPath,
+  position,
+  readOptions,
+  record,
+  seconds,
+  slot,
+  space,
+  stringPath,
+  text,
+  unflushed,
+  writeOptions,
+} from './arguments.js'
+import { lives } from './lives.js'
+import { type Batch, literal, type Move, type SpaceTerm, type Step } from './terms.js'
 
 /** By weight: what makes things comes often, so that there is something to look at. */
 const onPaths: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
@@ -228,8 +140,10 @@ const onFiles: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
   [1, make('fsync', [slot], { slot: 'uses' })],
   [1, make('fdatasync', [slot], { slot: 'uses' })],
   [2, make('readFile', [slot, readOptions], { slot: 'uses', only: ['sync', 'promise'] })],
-  [1, make('writeFile', [slot, data, writeOptions], { slot: 'uses' })],
-  [1, make('appendFile', [slot, data, writeOptions], { slot: 'uses' })],
+  [1, make('writeFile', [slot, data, writeOptions], { slot: 'uses', only: LATER })],
+  [1, make('writeFile', [slot, data, unflushed], { slot: 'uses', only: ['sync'] })],
+  [1, make('appendFile', [slot, data, writeOptions], { slot: 'uses', only: LATER })],
+  [1, make('appendFile', [slot, data, unflushed], { slot: 'uses', only: ['sync'] })],
 ]
 const opening = make('open', [path, flags, lit(undefined, 0o600, 'odd')], { slot: 'opens' })
 const weighed = (all: readonly (readonly [number, fc.Arbitrary<Step>])[]) =>
@@ -255,6 +169,7 @@ export const moves: fc.Arbitrary<Move[]> = fc.array(
     { weight: 5, arbitrary: opening },
     { weight: 8, arbitrary: weighed(onFiles) },
     { weight: 1, arbitrary: together },
+    { weight: 3, arbitrary: lives },
   ),
   { minLength: 1, maxLength: 14, size: 'max' },
 )

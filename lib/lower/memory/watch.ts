@@ -54,9 +54,11 @@ class Watcher implements WatchHandle {
   #hear(event: FsEvent): void {
     const { link } = event
     const type = event.type as number
-    const kind = type === EVENT.modify || type === EVENT.attrib ? 'change' : 'rename'
+    const changed = type === EVENT.modify || type === EVENT.attrib
+    // inotify says of a directory that it is one, which libuv takes for more than a change.
+    const kind = changed && (this.#req.recursive || !isDirectory(event.node)) ? 'change' : 'rename'
     // A file is known by its inode, by whatever name it changes.
-    const itself = link === this.#link || (kind === 'change' && event.node === this.#link.node)
+    const itself = link === this.#link || (changed && event.node === this.#link.node)
     if (itself) {
       const { steps } = this.#link
       this.#send(kind, (type === EVENT.move ? event.oldSteps?.at(-1) : steps.at(-1)) ?? '')
