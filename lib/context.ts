@@ -6,6 +6,14 @@ export interface Caller {
   readonly pid: number
   /** A name given by the program that made the view, for policies. */
   readonly name?: string | undefined
+  /**
+   * The kernel has judged owners, modes and groups already, by what this stack told it of them (a mount's
+   * `default_permissions`): a lower that keeps its own does not judge them again. Policies still do. Only a mount's
+   * session says so; `withCaller` does not take it over.
+   */
+  readonly checked?: boolean | undefined
+  /** Supplementary groups, where they are known; of the process itself the lower asks the process. */
+  readonly groups?: readonly number[] | undefined
 }
 
 /** What a request carries beside its arguments. Made for each request, never shared. */

@@ -3,6 +3,7 @@
  * of one request it takes on the caller's ids, groups included. Others (memory) ask the request's context.
  */
 import { readFileSync } from 'node:fs'
+import type { Caller } from '../context.js'
 import type { Native } from '../native/index.js'
 import { FUSE_EXT_GROUPS } from './abi.js'
 import type { RequestWire } from './wire.js'
@@ -39,6 +40,24 @@ export class CallerIds {
       this.sys.setgroups(this.#own)
       this.#groups = false
     }
+  }
+}
+
+/** As layers and lowers see who asks through a mount. */
+export class MountCaller implements Caller {
+  /**
+   * @param checked the kernel has judged already: with `default_permissions` it does, by the groups that it knows. To judge
+   *   again with those that can be found out here could only refuse what is allowed.
+   */
+  constructor(
+    readonly uid: number,
+    readonly gid: number,
+    readonly pid: number,
+    readonly checked: boolean,
+  ) {}
+  /** Asked each time: a process may give groups up. */
+  get groups(): readonly number[] | undefined {
+    return this.uid === 0 || this.checked ? undefined : groupsOf(this.pid)
   }
 }
 

@@ -11,7 +11,7 @@ import { putStats } from './attr.js'
 import { Backing } from './backing.js'
 import { encodeInPlace } from './encode.js'
 import { type Handle, Handles } from './handles.js'
-import { CallerIds } from './identity.js'
+import { CallerIds, MountCaller } from './identity.js'
 import { MAX_WRITE } from './init.js'
 import { type Inode, InodeTable } from './inode-table.js'
 import { ATTR_OUT, ENTRY_OUT, OPEN_OUT } from './layout.js'
@@ -118,7 +118,9 @@ export class Session {
   setCaller(wire: RequestWire): void {
     const { uid, gid, pid } = wire
     const last = this.#caller
-    if (last.uid !== uid || last.gid !== gid || last.pid !== pid) this.#caller = Object.freeze({ uid, gid, pid })
+    if (last.uid !== uid || last.gid !== gid || last.pid !== pid) {
+      this.#caller = Object.freeze(new MountCaller(uid, gid, pid, this.knobs.defaultPermissions))
+    }
     this.cx = { caller: this.#caller, epoch: this.x.epoch, depth: 0 }
   }
 

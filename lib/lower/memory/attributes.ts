@@ -2,7 +2,7 @@
 import type { Caller } from '../../context.js'
 import type { Attributes, Request } from '../../op.js'
 import { Failed } from '../../verdict.js'
-import { inGroup, may, owns, WRITE, withoutSetId } from './caller.js'
+import { inGroup, isPrivileged, may, owns, WRITE, withoutSetId } from './caller.js'
 import { resize } from './file.js'
 import { EVENT, isDirectory, isLink, isRegular, type Link, type Node, S_IFMT, S_ISGID } from './node.js'
 import { preciseStatsOf, statFsOf, statsOf } from './stat.js'
@@ -54,7 +54,7 @@ const setSize = (v: MemoryVolume, { node, link, file }: Target, size: number, ca
 const setOwner = (node: Node, set: Attributes, caller: Caller): Failed | undefined => {
   const uid = set.uid === undefined || set.uid === -1 || set.uid === UNCHANGED ? node.uid : set.uid
   const gid = set.gid === undefined || set.gid === -1 || set.gid === UNCHANGED ? node.gid : set.gid
-  if (caller.uid !== 0) {
+  if (!isPrivileged(caller)) {
     if (uid !== node.uid) return EPERM
     if (gid !== node.gid && !(caller.uid === node.uid && inGroup(caller, gid))) return EPERM
     if (caller.uid !== node.uid && (set.uid ?? -1) !== -1) return EPERM
@@ -69,7 +69,7 @@ const setMode = (node: Node, mode: number, caller: Caller): Failed | undefined =
   if (isLink(node)) return ENOTSUP
   if (!owns(node, caller)) return EPERM
   let bits = mode & 0o7777
-  if (caller.uid !== 0 && !inGroup(caller, node.gid)) bits &= ~S_ISGID
+  if (!isPrivileged(caller) && !inGroup(caller, node.gid)) bits &= ~S_ISGID
   node.mode = (node.mode & S_IFMT) | bits
   return undefined
 }

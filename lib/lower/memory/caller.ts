@@ -15,9 +15,13 @@ export const isRoot = (caller: Caller): boolean => caller.uid === 0
 /** Whether this process asks, and not another one through a mount. */
 const isSelf = (caller: Caller): boolean => caller.pid === 0 || caller.pid === process.pid
 
-/** Whether `gid` is the caller's group. Of other processes only their first group is known. */
+/** Whether owners and modes say nothing against what it asks. */
+export const isPrivileged = (caller: Caller): boolean => caller.uid === 0 || caller.checked === true
+
+/** Whether `gid` is the caller's group. */
 export const inGroup = (caller: Caller, gid: number): boolean =>
   caller.gid === gid ||
+  (caller.groups?.includes(gid) ?? false) ||
   (isSelf(caller) && caller.uid === process.geteuid?.() && (process.getgroups?.().includes(gid) ?? false))
 
 /** The mode of something new. A mounted filesystem's requests come with their own umask applied. */
@@ -26,6 +30,7 @@ export const masked = (mode: number, caller: Caller): number => (isSelf(caller) 
 /** Whether every bit of `mask` is allowed (READ, WRITE, EXECUTE). */
 export const may = (node: Node, mask: number, caller: Caller): boolean => {
   const { mode } = node
+  if (caller.checked === true) return true
   if (caller.uid === 0) return (mask & EXECUTE) === 0 || isDirectory(node) || (mode & 0o111) !== 0
   const bits = caller.uid === node.uid ? mode >> 6 : inGroup(caller, node.gid) ? mode >> 3 : mode
   return (bits & mask) === mask
@@ -39,11 +44,11 @@ export const mayCreate = (dir: Link, caller: Caller): Failed | undefined =>
 export const mayDelete = (dir: Link, node: Node, caller: Caller): Failed | undefined => {
   if (!may(dir.node, WRITE | EXECUTE, caller)) return EACCES
   const sticky = (dir.node.mode & S_ISVTX) !== 0
-  if (sticky && caller.uid !== 0 && caller.uid !== node.uid && caller.uid !== dir.node.uid) return EPERM
+  if (sticky && !isPrivileged(caller) && caller.uid !== node.uid && caller.uid !== dir.node.uid) return EPERM
   return undefined
 }
 
-export const owns = (node: Node, caller: Caller): boolean => caller.uid === 0 || caller.uid === node.uid
+export const owns = (node: Node, caller: Caller): boolean => isPrivileged(caller) || caller.uid === node.uid
 
 /** The mode of a file whose contents or owner change: set-id bits do not survive that. */
 export const withoutSetId = (mode: number): number => {
