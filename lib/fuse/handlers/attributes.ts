@@ -102,12 +102,11 @@ export const setattr = (s: Session, w: RequestWire): number => {
     const mode = stats instanceof Failed ? undefined : withoutSetId(stats)
     if (mode !== undefined) set.mode = mode
   }
+  // chown(-1, -1) says nothing at all, and yet is a change: its time is kept, and set-id bits go.
+  if (Object.keys(set).length === 0) set.uid = set.gid = -1
   const { path, fd, file } = target
-  const some = (valid & ~(FATTR_FH | FATTR_KILL_SUIDGID)) !== 0 || set.mode !== undefined
-  if (some) {
-    const failed = s.ask('setattr', { path, fd, file, dentry: undefined, follow: false, set })
-    if (failed instanceof Failed) return failed.errno === 'ENOENT' ? -ESTALE : refused(failed)
-  }
+  const failed = s.ask('setattr', { path, fd, file, dentry: undefined, follow: false, set })
+  if (failed instanceof Failed) return failed.errno === 'ENOENT' ? -ESTALE : refused(failed)
   const stats = statsOf(s, inode, target)
   if (stats === undefined) return -ESTALE
   return stats instanceof Failed ? refused(stats) : s.replyAttr(inode, stats)

@@ -61,7 +61,9 @@ export const open = (s: Session, w: RequestWire): number => {
   const fd = s.ask('open', { path, dentry: undefined, flags, mode: 0 })
   // Gone behind the mount's back: ESTALE makes the kernel look the name up once more.
   if (fd instanceof Failed) return fd.errno === 'ENOENT' ? -ESTALE : refused(fd)
-  if ((flags & O_TRUNC) !== 0 && (w.u32(OPEN_IN.open_flags) & FUSE_OPEN_KILL_SUIDGID) !== 0) {
+  // Without FUSE_HANDLE_KILLPRIV_V2 the kernel sends set-id bits along with what changes a file, but not with O_TRUNC.
+  const owed = s.killpriv ? (w.u32(OPEN_IN.open_flags) & FUSE_OPEN_KILL_SUIDGID) !== 0 : w.uid !== 0
+  if ((flags & O_TRUNC) !== 0 && owed) {
     const stats = s.stats({ path, fd, file: s.x.files.get(fd) })
     if (!(stats instanceof Failed)) killPriv(s, fd, withoutSetId(stats))
   }
