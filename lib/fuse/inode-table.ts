@@ -42,10 +42,17 @@ export class Inode {
   nlink = 1
   /** As last told; with the type. */
   mode = 0
+  /** As last told. */
+  uid = 0
+  gid = 0
   /** Where its open files are, for what has no name any more. */
   handles: Handle[] | undefined = undefined
-  /** An open file of what another file was renamed over: whoever was about to open it still can. */
+  /**
+   * An open file of what has lost its last name: whoever was about to open it, or opens it anew through /proc/self/fd,
+   * still can.
+   */
   ghost: number | undefined = undefined
+  ghostWritable = false
   /** Registered with the kernel as what reads and writes go to; 0: not. */
   backingId = 0
   /** Open files that are passed through, and those that are read through the page cache. */

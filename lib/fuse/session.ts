@@ -154,6 +154,8 @@ export class Session {
   putEntry(at: number, inode: Inode, stats: Stats): void {
     const { view } = this.out
     inode.nlookup++
+    inode.uid = stats.uid
+    inode.gid = stats.gid
     setU64(view, at + ENTRY_OUT.nodeid, inode.id)
     setU64(view, at + ENTRY_OUT.generation, inode.generation)
     this.#putValid(at + ENTRY_OUT.entry_valid, at + ENTRY_OUT.entry_valid_nsec, this.entryValid)
@@ -173,6 +175,8 @@ export class Session {
     const { view } = this.out
     inode.nlink = stats.nlink
     inode.mode = stats.mode
+    inode.uid = stats.uid
+    inode.gid = stats.gid
     this.#putValid(REPLY + ATTR_OUT.attr_valid, REPLY + ATTR_OUT.attr_valid_nsec, this.attrValid)
     view.setUint32(REPLY + ATTR_OUT.dummy, 0, true)
     putStats(view, REPLY + ATTR_OUT.attr, stats, this.ino(inode, stats))

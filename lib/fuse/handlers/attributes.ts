@@ -29,6 +29,7 @@ const S_ISGID = 0o2000
 const S_IXGRP = 0o010
 const S_IFMT = 0o170000
 const S_IFREG = 0o100000
+const S_IFDIR = 0o040000
 
 /** By the open file that the request names, if it does; else by name, else by any open file. */
 const targetOf = (s: Session, inode: Inode, byFh: boolean, fh: number): Target | undefined => {
@@ -51,9 +52,24 @@ const attributesOf = (s: Session, w: RequestWire, flags: number, fh: number): St
   const inode = s.table.get(w.nodeid)
   if (inode === undefined) return -ESTALE
   const target = targetOf(s, inode, (flags & FUSE_GETATTR_FH) !== 0, fh)
-  const stats = target === undefined ? undefined : statsOf(s, inode, target)
+  if (target === undefined) return inode.type === S_IFDIR ? removed(inode) : -ESTALE
+  const stats = statsOf(s, inode, target)
   if (stats === undefined) return -ESTALE
   return stats instanceof Failed ? refused(stats) : stats
+}
+
+/** A directory that is gone, and still somebody's current one: the kernel wants to know who may search it. */
+const removed = ({ dev, ino, mode, uid, gid }: Inode): Stats => {
+  const numbers = { dev, ino, mode, uid, gid, nlink: 0, size: 0, blocks: 0, blksize: 4096, rdev: 0 }
+  const at = new Date()
+  const atMs = at.getTime()
+  return {
+    ...numbers,
+    atimeMs: atMs,
+    mtimeMs: atMs,
+    ctimeMs: atMs,
+    birthtimeMs: atMs,
+  } as Stats
 }
 
 export const getattr = (s: Session, w: RequestWire): number => {
@@ -117,6 +133,8 @@ const writable = (s: Session, inode: Inode, target: Target): Target => {
   if (target.fd === undefined) return target
   const handle = inode.handles?.find((each) => each.fd !== -1 && (each.flags & O_ACCMODE) !== 0)
   if (handle !== undefined) return s.opened(handle)
+  const { ghost } = inode
+  if (ghost !== undefined && inode.ghostWritable) return { path: target.path, fd: ghost, file: s.x.files.get(ghost) }
   return target.path === '' ? target : { path: target.path, fd: undefined, file: undefined }
 }
 

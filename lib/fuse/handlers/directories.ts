@@ -19,9 +19,9 @@ const UNKNOWN_INO = 0xffffffff
 export const opendir = (s: Session, w: RequestWire): number => {
   const inode = s.table.get(w.nodeid)
   const path = inode === undefined ? undefined : s.table.pathOf(inode)
-  if (inode === undefined || path === undefined) return -ESTALE
-  // Nobody looks: reading it says the same.
-  if (!s.x.isDirect('opendir')) {
+  if (inode === undefined) return -ESTALE
+  // Nobody looks: reading it says the same. One that is removed is there for who has it, and empty.
+  if (path !== undefined && !s.x.isDirect('opendir')) {
     const failed = s.ask('opendir', { path, dentry: undefined })
     if (failed instanceof Failed) return failed.errno === 'ENOENT' ? -ESTALE : refused(failed)
   }

@@ -54,7 +54,13 @@ export const open = (s: Session, w: RequestWire): number => {
   const flags = openFlags(w.u32(OPEN_IN.flags))
   if (path === undefined) {
     const { ghost } = inode
-    if (ghost === undefined || (flags & (O_ACCMODE | O_TRUNC)) !== 0) return -ESTALE
+    if (ghost === undefined) return -ESTALE
+    if ((flags & (O_ACCMODE | O_TRUNC)) !== 0 && !inode.ghostWritable) return -ESTALE
+    if ((flags & O_TRUNC) !== 0) {
+      const file = s.x.files.get(ghost)
+      const failed = s.ask('setattr', { path: '', fd: ghost, file, dentry: undefined, follow: false, set: { size: 0 } })
+      if (failed instanceof Failed) return refused(failed)
+    }
     opened(s, REPLY, inode, ghost, flags, inode.mode).borrowed = true
     return encodeInPlace(s.out, OPEN_OUT.SIZE)
   }

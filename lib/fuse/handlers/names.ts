@@ -11,7 +11,7 @@ import { refused, type Session } from '../session.js'
 import { REPLY, type RequestWire } from '../wire.js'
 
 const { ENOENT, EINVAL, ESTALE } = constants.errno
-const { O_RDONLY, O_NOFOLLOW } = fs
+const { O_RDONLY, O_RDWR, O_NOFOLLOW } = fs
 const S_IFREG = 0o100000
 /** linux/fs.h */
 const RENAME_NOREPLACE = 1
@@ -98,6 +98,33 @@ export const symlink = make('symlink')
 export const mknod = make('mknod')
 export const mkdir = make('mkdir')
 
+interface Ghost {
+  readonly fd: number
+  readonly writable: boolean
+}
+/**
+ * Holds what is about to lose its name. Who has looked it up and not opened it yet could only be told ESTALE, and the
+ * kernel looks a name up anew but once; who has it open may open it once more, through /proc/self/fd, and to write.
+ */
+const openGhost = (s: Session, target: Inode, path: string): Ghost | undefined => {
+  if (target.type !== S_IFREG || target.ghost !== undefined) return undefined
+  const isOpen = target.handles !== undefined
+  if (target.nlink > 1 && !isOpen) return undefined
+  for (const access of isOpen ? [O_RDWR, O_RDONLY] : [O_RDONLY]) {
+    const fd = s.ask('open', { path, dentry: undefined, flags: access | O_NOFOLLOW, mode: 0 })
+    if (!(fd instanceof Failed)) return { fd, writable: access === O_RDWR }
+  }
+  return undefined
+}
+const dropGhost = (s: Session, ghost: Ghost | undefined): void => {
+  if (ghost !== undefined) s.ask('release', { fd: ghost.fd, file: s.x.files.get(ghost.fd) })
+}
+const haunt = (target: Inode | undefined, ghost: Ghost | undefined): void => {
+  if (target === undefined || ghost === undefined) return
+  target.ghost = ghost.fd
+  target.ghostWritable = ghost.writable
+}
+
 const remove =
   (op: 'unlink' | 'rmdir') =>
   (s: Session, w: RequestWire): number => {
@@ -106,26 +133,21 @@ const remove =
     const { name } = w
     const path = s.table.pathIn(dir, name)
     if (path === undefined) return -ENOENT
+    const target = op === 'unlink' ? dir.children?.get(name) : undefined
+    // Only of what is open: all others would pay for it.
+    const ghost = target?.handles === undefined ? undefined : openGhost(s, target, path)
     const failed = s.ask(op, { path, dentry: undefined })
     if (failed instanceof Failed) {
+      dropGhost(s, ghost)
       if (failed.errno === 'ENOENT') s.table.drop(dir, name)
       return refused(failed)
     }
+    haunt(target, ghost)
     s.table.removed(dir, name)
     return encodeEmpty(s.out)
   }
 export const unlink = remove('unlink')
 export const rmdir = remove('rmdir')
-
-/**
- * Holds what is about to be renamed over. Who has looked it up and not opened it yet could only be told ESTALE, and the
- * kernel looks a name up anew but once.
- */
-const openGhost = (s: Session, target: Inode, path: string): number | undefined => {
-  if (target.type !== S_IFREG || target.nlink > 1 || target.handles !== undefined) return undefined
-  const fd = s.ask('open', { path, dentry: undefined, flags: O_RDONLY | O_NOFOLLOW, mode: 0 })
-  return fd instanceof Failed ? undefined : fd
-}
 
 const renaming = (s: Session, w: RequestWire, newDirId: number, flags: number): number => {
   const { table } = s
@@ -142,10 +164,10 @@ const renaming = (s: Session, w: RequestWire, newDirId: number, flags: number): 
   const ghost = flags === 0 && target !== undefined ? openGhost(s, target, newPath) : undefined
   const failed = s.ask('rename', { path, dentry: undefined, newPath, newDentry: undefined, flags })
   if (failed instanceof Failed) {
-    if (ghost !== undefined) s.ask('release', { fd: ghost, file: s.x.files.get(ghost) })
+    dropGhost(s, ghost)
     return refused(failed)
   }
-  if (target !== undefined) target.ghost = ghost
+  haunt(target, ghost)
   if ((flags & RENAME_EXCHANGE) !== 0) table.exchange(dir, name, newDir, name2)
   else table.move(dir, name, newDir, name2)
   return encodeEmpty(s.out)

@@ -1,0 +1,75 @@
+/** Files and directories that have lost their names, or never had one. */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { FIVE, inMount, sh } from './support.js'
+
+const sources: readonly (readonly [string, Parameters<typeof inMount>[1]])[] = [
+  ['memory', () => ({ lower: { memory: {} } })],
+  ['rooted', ({ back }) => ({ lower: { rooted: back } })],
+  ['rooted, five layers', ({ back }) => ({ lower: { rooted: back }, layers: FIVE })],
+  ['host', () => ({ lower: { host: {} } })],
+]
+const python = (script: string, dir: string): Promise<string> =>
+  sh(`python3 - <<'END'\nimport os\nos.chdir(${JSON.stringify(dir)})\n${script}\nEND`)
+const hasPython = spawnSync('python3', ['--version']).status === 0
+const inEach = (title: string, script: string, expected: string): void => {
+  if (!hasPython) {
+    test.skip(`${title} (no python3)`, () => {})
+    return
+  }
+  for (const [name, source] of sources) {
+    inMount(`${name}: ${title}`, source, async (t, _mounted, where) => {
+      const { mnt, back } = where
+      mkdirSync(join(where.dir, 'native'))
+      // With `host`, the mount has the whole tree.
+      const dir = name === 'host' ? join(mnt, back) : mnt
+      t.is(await python(script, dir), expected)
+      t.is(await python(script, join(where.dir, 'native')), expected, 'natively')
+    })
+  }
+}
+
+inEach(
+  'what is open is opened anew after its name is gone',
+  `
+for gone in (lambda: os.unlink('f'), lambda: os.rename('g', 'f')):
+  for name in 'fg':
+    with open(name, 'w') as f: f.write('text ' + name)
+  one = os.open('f', os.O_RDONLY)
+  gone()
+  two = os.open(f'/proc/self/fd/{one}', os.O_RDWR)
+  print(os.read(two, 9), os.fstat(two).st_nlink)
+  os.pwrite(two, b'T', 0)
+  print(os.read(one, 9))
+  os.close(one)
+  three = os.open(f'/proc/self/fd/{two}', os.O_RDWR | os.O_APPEND)
+  os.write(three, b'!')
+  os.close(two)
+  print(os.pread(three, 9, 0))
+  os.truncate(f'/proc/self/fd/{three}', 3)
+  os.close(os.open(f'/proc/self/fd/{three}', os.O_WRONLY | os.O_TRUNC))
+  print(os.fstat(three).st_size)
+  os.close(three)`,
+  `b'text f' 0\nb'Text f'\nb'Text f!'\n0\n`.repeat(2),
+)
+
+inEach(
+  'in a directory that was removed nothing is found, and nothing made',
+  `
+import errno
+os.mkdir('d')
+os.chdir('d')
+os.rmdir(os.path.abspath('../d'))
+def told(what, *args, **kw):
+  try: return what(*args, **kw)
+  except OSError as e: return errno.errorcode[e.errno]
+print(told(os.stat, 'x'), told(os.open, 'x', os.O_CREAT | os.O_RDWR), told(os.mkdir, 'x'), told(os.symlink, 'a', 'x'))
+print(told(os.listdir, '.'), told(os.unlink, 'x'), told(os.rename, 'x', 'y'), told(os.stat, '..') != 'ESTALE')
+st = os.stat('.')
+print(st.st_nlink, oct(st.st_mode), st.st_uid)
+fd = os.open('.', os.O_RDONLY)
+print(os.fstat(fd).st_nlink)`,
+  `ENOENT ENOENT ENOENT ENOENT\n[] ENOENT ENOENT True\n0 0o40755 0\n0\n`,
+)
