@@ -105,7 +105,7 @@ export class Dir {
       })
       return
     }
-    const taken = this.#take()
+    const taken = this.#buffered.length > 0 ? this.#take() : undefined
     if (taken !== undefined) {
       process.nextTick(callback, null, taken)
       return
@@ -126,6 +126,16 @@ export class Dir {
         process.nextTick(end, null, null)
         return
       }
+      const listed = (): void => {
+        const dirent = this.#take()
+        if (dirent !== undefined || this.#cursors.length === 0) end(null, dirent ?? null)
+        else list()
+      }
+      // Each `bufferSize` entries are an operation of their own.
+      if (cursor.entries !== undefined) {
+        setImmediate(listed)
+        return
+      }
       const { v, path } = cursor.listed
       request(v, 'readdir', onPath(path), 'scandir', cursor.shown, (error, entries) => {
         if (error) {
@@ -134,9 +144,7 @@ export class Dir {
           return
         }
         cursor.entries = entries as Entry[]
-        const dirent = this.#take()
-        if (dirent !== undefined || this.#cursors.length === 0) end(null, dirent ?? null)
-        else list()
+        listed()
       })
     }
     list()

@@ -109,6 +109,10 @@ export const handleReadv = async (v: View, fd: number, given: unknown, position:
   return bare({ bytesRead, buffers })
 }
 
+/** Where to write: what is no safe integer means the file's own offset. */
+const placeOf = (position: unknown): number | null =>
+  Number.isSafeInteger(position) && (position as number) >= 0 ? (position as number) : null
+
 export const handleWrite = async (
   v: View,
   fd: number,
@@ -128,7 +132,7 @@ export const handleWrite = async (
       throw invalidArgValue('encoding', encoding, `is invalid for data of length ${data.length}`)
     }
     const bytes = Buffer.from(data, encoding)
-    const at = typeof offsetOrOptions === 'number' && offsetOrOptions >= 0 ? offsetOrOptions : null
+    const at = placeOf(offsetOrOptions)
     const bytesWritten = await writeAt(v, fd, bytes, 0, bytes.length, at)
     return bare({ bytesWritten, buffer: data })
   }
@@ -145,8 +149,7 @@ export const handleWrite = async (
   if (size > data.byteLength - at) throw outOfRange('length', `<= ${data.byteLength - at}`, size)
   if (size < 0) throw outOfRange('length', '>= 0', size)
   integerOf(size, 'length', 0, IO_MAX)
-  const where = typeof position === 'number' && position >= 0 ? position : null
-  return bare({ bytesWritten: await writeAt(v, fd, data, at, size, where), buffer: data })
+  return bare({ bytesWritten: await writeAt(v, fd, data, at, size, placeOf(position)), buffer: data })
 }
 
 export const handleWritev = async (v: View, fd: number, given: unknown, position: unknown) => {

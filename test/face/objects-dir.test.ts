@@ -44,6 +44,22 @@ same('iteration closes it', async (of, dir) => {
   for await (const _ of opened) break
   return opened.close()
 })
+same('each bufferSize entries are an operation of their own', async (of, dir) => {
+  const opened = of.opendirSync(dir, { bufferSize: 2 })
+  const busy: unknown[] = []
+  for (let k = 0; k < 4; k++) {
+    const reading = opened.read()
+    try {
+      opened.closeSync()
+      busy.push('closed')
+    } catch (error) {
+      busy.push((error as NodeJS.ErrnoException).code)
+    }
+    await reading
+    if (busy.at(-1) === 'closed') break
+  }
+  return busy
+})
 same('readSync to the end, and beyond', (of, dir) => {
   const opened = of.opendirSync(dir)
   const entries: (fs.Dirent | null)[] = []

@@ -57,6 +57,10 @@ same('readv of what are no buffers', (h) => h.readv([1] as never))
 same('write bytes at a position', async (h) => (await h.write(Buffer.from('XYZ'), 1, 2, 3)).bytesWritten)
 same('write a string at a position', async (h) => (await h.write('6869', 2, 'hex')).bytesWritten)
 same('write an empty string to a file that may not be written', (h) => h.write(''), 'r')
+same('write at a position that is no whole number', async (h) => [
+  (await h.write(Buffer.from('ab'), 0, 2, 1.5)).bytesWritten,
+  (await h.write('cd', 1.5)).bytesWritten,
+])
 same('write what is neither', (h) => h.write(5 as never))
 same('write past the buffer', (h) => h.write(Buffer.from('abc'), 2, 9, 0))
 same(

@@ -136,6 +136,9 @@ const onDir: readonly Weighed[] = [
   [1, act('asyncDispose')],
 ]
 
+const dirActs = fc.array(oneOf(onDir), { minLength: 1, maxLength: 5 })
+const listing = { bufferSize: fc.constantFrom(1, 2, 32), encoding: fc.constantFrom('utf8', 'latin1') }
+
 const watchedDir = fc.constantFrom<PathTerm>({ path: 'd', as: 'string' }, { path: 'd/e', as: 'string' })
 const inDir: readonly Weighed[] = [
   [2, act('writeFile', stringPath, lit('x', ''))],
@@ -166,17 +169,11 @@ const later = lit('callback', 'promise')
 /** Polling takes a while, so it is rare. */
 export const lives: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: life('FileHandle', [path, flags, lit(undefined, 0o600)], handleActs) },
+  // With `recursive`, Node 20 refuses bytes when it comes to read.
+  { weight: 2, arbitrary: life('Dir', [lit(...CONVENTIONS), path, record(listing)], dirActs) },
   {
-    weight: 4,
-    arbitrary: life(
-      'Dir',
-      [
-        lit(...CONVENTIONS),
-        path,
-        record({ recursive: bool, bufferSize: fc.constantFrom(1, 2, 32), encoding: fc.constantFrom('utf8', 'latin1') }),
-      ],
-      fc.array(oneOf(onDir), { minLength: 1, maxLength: 5 }),
-    ),
+    weight: 2,
+    arbitrary: life('Dir', [lit(...CONVENTIONS), stringPath, record({ ...listing, recursive: bool })], dirActs),
   },
   { weight: 4, arbitrary: stream('createReadStream', readStreamOptions, lit([]), readCut) },
   { weight: 4, arbitrary: stream('createWriteStream', writeStreamOptions, list, writeCut) },

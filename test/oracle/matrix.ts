@@ -70,7 +70,7 @@ On Node 20:
 | where | node:fs | plyfs |
 |---|---|---|
 | \`readdir(path, { recursive: true }, callback)\` | lists the tree at once, and throws | called back later, with the Error |
-| \`readdir\` with \`recursive\` in hex, base64 or buffers, or of a path given as a Buffer | looks for the encoded names themselves; TypeError | done, as Node 26 does |
+| \`readdir\` with \`recursive\` in hex, base64 or buffers, or of a path given as a Buffer; \`opendir\` of one with \`recursive\` | looks for the encoded names themselves; TypeError | done, as Node 26 does |
 | \`readFile(fd, callback)\` that fails | the Error is lost | called back with it |
 | \`rm(path)\` without a callback | ends the process later | throws at once |
 | \`opendir\` with a wrong \`bufferSize\`, by callback or promise | ends the process | thrown where it is found; the promise is rejected |

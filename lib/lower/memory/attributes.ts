@@ -51,17 +51,20 @@ const setSize = (v: MemoryVolume, { node, link, file }: Target, size: number, ca
   return failed
 }
 
-const setOwner = (node: Node, set: Attributes, caller: Caller): Failed | undefined => {
-  const uid = set.uid === undefined || set.uid === -1 || set.uid === UNCHANGED ? node.uid : set.uid
-  const gid = set.gid === undefined || set.gid === -1 || set.gid === UNCHANGED ? node.gid : set.gid
+const given = (id: number | undefined): id is number => id !== undefined && id !== -1 && id !== UNCHANGED
+
+const setOwner = (node: Node, { uid, gid }: Attributes, caller: Caller): Failed | undefined => {
+  const mode = withoutSetId(node.mode)
   if (!isPrivileged(caller)) {
-    if (uid !== node.uid) return EPERM
-    if (gid !== node.gid && !(caller.uid === node.uid && inGroup(caller, gid))) return EPERM
-    if (caller.uid !== node.uid && (set.uid ?? -1) !== -1) return EPERM
+    const owner = caller.uid === node.uid
+    if (given(uid) && !(owner && uid === node.uid)) return EPERM
+    if (given(gid) && !(owner && (gid === node.gid || inGroup(caller, gid)))) return EPERM
+    // Nothing but the set-id bits would change.
+    if (!owner && mode !== node.mode) return EPERM
   }
-  node.uid = uid
-  node.gid = gid
-  node.mode = withoutSetId(node.mode)
+  if (given(uid)) node.uid = uid
+  if (given(gid)) node.gid = gid
+  node.mode = mode
   return undefined
 }
 

@@ -1,7 +1,18 @@
 /** Owners and permission bits: what a caller may do. */
 import type { Caller } from '../../context.js'
 import { Failed } from '../../verdict.js'
-import { isDirectory, type Link, type Node, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_ISVTX, S_IXGRP } from './node.js'
+import {
+  isDirectory,
+  isRegular,
+  type Link,
+  type Node,
+  S_IFMT,
+  S_IFREG,
+  S_ISGID,
+  S_ISUID,
+  S_ISVTX,
+  S_IXGRP,
+} from './node.js'
 
 export const READ = 4
 export const WRITE = 2
@@ -49,6 +60,13 @@ export const mayDelete = (dir: Link, node: Node, caller: Caller): Failed | undef
 }
 
 export const owns = (node: Node, caller: Caller): boolean => isPrivileged(caller) || caller.uid === node.uid
+
+/** Whether `node` may get another name: of somebody else's, only what one may read and write, and not run as them. */
+export const mayLink = (node: Node, caller: Caller): boolean => {
+  if (owns(node, caller)) return true
+  // fs.protected_hardlinks, as distributions set it.
+  return isRegular(node) && withoutSetId(node.mode) === node.mode && may(node, READ | WRITE, caller)
+}
 
 /** The mode of a file whose contents or owner change: set-id bits do not survive that. */
 export const withoutSetId = (mode: number): number => {

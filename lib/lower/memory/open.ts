@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import type { Caller } from '../../context.js'
 import type { Request } from '../../op.js'
 import { Failed } from '../../verdict.js'
-import { masked, may, mayCreate, READ, WRITE, withoutSetId } from './caller.js'
+import { masked, may, mayCreate, owns, READ, WRITE, withoutSetId } from './caller.js'
 import { allocated, truncate } from './contents.js'
 import { EVENT, isDirectory, isLink, isRegular, type Link, type Node, S_IFREG } from './node.js'
 import { touch } from './times.js'
@@ -14,7 +14,8 @@ const { O_ACCMODE, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIREC
   O_ACCMODE: 3,
   ...constants,
 }
-// asm-generic/fcntl.h; node:fs names neither.
+// asm-generic/fcntl.h; node:fs does not name them all.
+const O_NOATIME = 0o1000000
 const O_PATH = 0o10000000
 /** Without the O_DIRECTORY that is part of O_TMPFILE. */
 const O_TMPFILE_BIT = 0o20000000
@@ -25,6 +26,7 @@ const EISDIR = Failed.of('EISDIR')
 const ENOENT = Failed.of('ENOENT')
 const ENOTDIR = Failed.of('ENOTDIR')
 const EACCES = Failed.of('EACCES')
+const EPERM = Failed.of('EPERM')
 const ELOOP = Failed.of('ELOOP')
 const ENXIO = Failed.of('ENXIO')
 const ENOSPC = Failed.of('ENOSPC')
@@ -65,6 +67,7 @@ export const openOps = (v: MemoryVolume): Pick<MemoryOps, 'open' | 'create' | 't
     const mode = flags & O_ACCMODE
     const wants = (mode === O_WRONLY ? 0 : READ) | (mode === 0 && !truncates ? 0 : WRITE)
     if (!may(node, wants, caller)) return EACCES
+    if ((flags & O_NOATIME) !== 0 && !owns(node, caller)) return EPERM
     // Pipes, sockets and devices have nobody at their other end.
     if (!isDirectory(node) && !isRegular(node)) return ENXIO
     if (truncates) empty(v, node, link, caller)

@@ -2,7 +2,7 @@
 import type { Caller } from '../../context.js'
 import type { Entry } from '../../op.js'
 import { Failed } from '../../verdict.js'
-import { isRoot, masked, may, mayCreate, mayDelete, READ } from './caller.js'
+import { isRoot, masked, may, mayCreate, mayDelete, mayLink, READ } from './caller.js'
 
 import { longerThan, PATH_MAX } from './names.js'
 import {
@@ -57,8 +57,8 @@ interface Place {
   readonly name: string
 }
 
-/** The place for a new name, as the kernel's filename_create finds it. */
-export const placeFor = (
+/** The place for a new name, as the kernel's filename_create finds it: whether it may be used is another question. */
+const placeOf = (
   v: MemoryVolume,
   req: { readonly path: string; readonly dentry?: unknown },
   caller: Caller,
@@ -70,7 +70,14 @@ export const placeFor = (
   if (walk.last !== NORM || walk.link !== undefined) return EEXIST
   if (walk.slash && !directory) return ENOENT
   const { dir, name } = walk
-  return mayCreate(dir, caller) ?? { dir, name }
+  return { dir, name }
+}
+
+/** The place for a new name that the caller may make. */
+export const placeFor = (...asked: Parameters<typeof placeOf>): Place | Failed => {
+  const place = placeOf(...asked)
+  if (place instanceof Failed) return place
+  return mayCreate(place.dir, asked[2]) ?? place
 }
 
 /** UV_DIRENT_* by file type: they are DT_* in another order. */
@@ -181,8 +188,11 @@ export const treeOps = (v: MemoryVolume): Pick<MemoryOps, TreeOp> => {
       const from = walk.find(req.path, how(req, false), caller)
       if (from instanceof Failed) return from
       const { node } = from
-      const place = placeFor(v, { path: req.newPath, dentry: req.newDentry }, caller, false)
+      const place = placeOf(v, { path: req.newPath, dentry: req.newDentry }, caller, false)
       if (place instanceof Failed) return place
+      if (!mayLink(node, caller)) return EPERM
+      const refused = mayCreate(place.dir, caller)
+      if (refused !== undefined) return refused
       if (isDirectory(node)) return EPERM
       node.nlink++
       v.enter(place.dir, place.name, node, now())
