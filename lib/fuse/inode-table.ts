@@ -143,6 +143,11 @@ export class InodeTable {
     return made
   }
 
+  /** What has just been made without a name. */
+  nameless(found: Identity): Inode {
+    return this.#make(found)
+  }
+
   /** The name is gone, or leads elsewhere. */
   drop(dir: Inode, name: string): void {
     const inode = dir.children?.get(name)

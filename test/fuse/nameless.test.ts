@@ -73,3 +73,17 @@ fd = os.open('.', os.O_RDONLY)
 print(os.fstat(fd).st_nlink)`,
   `ENOENT ENOENT ENOENT ENOENT\n[] ENOENT ENOENT True\n0 0o40755 0\n0\n`,
 )
+
+inEach(
+  'a file that never gets a name',
+  `
+fd = os.open('.', os.O_TMPFILE | os.O_RDWR | os.O_EXCL, 0o640)
+os.write(fd, b'text')
+st = os.fstat(fd)
+print(os.pread(fd, 9, 0), st.st_nlink, oct(st.st_mode), st.st_size, os.listdir('.'))
+os.ftruncate(fd, 1)
+os.fchmod(fd, 0o600)
+print(os.fstat(fd).st_size, oct(os.fstat(fd).st_mode))
+os.close(fd)`,
+  `b'text' 0 0o100640 4 []\n1 0o100600\n`,
+)

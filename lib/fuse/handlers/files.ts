@@ -1,6 +1,7 @@
 /** Requests that open files, and those on open files. */
 import { constants as fs } from 'node:fs'
 import { constants } from 'node:os'
+import { O_TMPFILE } from '../../native/index.js'
 import { Failed } from '../../verdict.js'
 import { FOPEN_KEEP_CACHE, FUSE_FSYNC_FDATASYNC, FUSE_OPEN_KILL_SUIDGID, FUSE_WRITE_KILL_SUIDGID } from '../abi.js'
 import { encodeEmpty, encodeInPlace, encodeU32, encodeU64 } from '../encode.js'
@@ -24,8 +25,8 @@ import { REPLY, type RequestWire, U64_MAX } from '../wire.js'
 import { withoutSetId } from './attributes.js'
 
 const O_ACCMODE = 3
-const { EBADF, EFBIG, ENOENT, ESTALE } = constants.errno
-const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_TRUNC, O_NONBLOCK } = fs
+const { EBADF, EFBIG, ENOENT, EOPNOTSUPP, ESTALE } = constants.errno
+const { O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_TRUNC, O_NONBLOCK } = fs
 /** Where memory must be aligned; the kernel's own file does it, where it is passed through. */
 const O_DIRECT = fs.O_DIRECT ?? 0
 /** copy_file_range's answer is 32 bits. */
@@ -98,6 +99,32 @@ const created = (s: Session, fd: number, flags: number, adopt: (stats: Stats) =>
 }
 type Stats = Exclude<ReturnType<Session['stats']>, Failed>
 
+/** What makes files, so that they are the caller's. */
+const asCaller = <T>(s: Session, w: RequestWire, makes: () => T): T => {
+  s.ids?.assume(w)
+  try {
+    return makes()
+  } finally {
+    s.ids?.resume(w)
+  }
+}
+
+/** No lower can give what it has made a name later: programs that want that are told so, and do without. */
+export const tmpfile = (s: Session, w: RequestWire): number => {
+  const asked = w.u32(CREATE_IN.flags)
+  if ((asked & O_EXCL) === 0) return -EOPNOTSUPP
+  const dir = s.table.get(w.nodeid)
+  const path = dir === undefined ? undefined : s.table.pathOf(dir)
+  if (path === undefined) return -ENOENT
+  const flags = openFlags(asked & ~O_TMPFILE)
+  const mode = w.u32(CREATE_IN.mode) & 0o7777
+  const made = (asked & (O_ACCMODE | O_APPEND)) | O_EXCL
+  const fd = asCaller(s, w, () => s.ask('tmpfile', { path, dentry: undefined, flags: made, mode }))
+  // ENOSYS would be for good, and is another directory's answer too.
+  if (fd instanceof Failed) return fd.errno === 'ENOSYS' ? -EOPNOTSUPP : refused(fd)
+  return created(s, fd, flags, (stats) => s.table.nameless(stats))
+}
+
 export const create = (s: Session, w: RequestWire): number => {
   const dir = s.table.get(w.nodeid)
   if (dir === undefined) return -ESTALE
@@ -107,13 +134,9 @@ export const create = (s: Session, w: RequestWire): number => {
   const asked = w.u32(CREATE_IN.flags)
   const flags = openFlags(asked)
   const mode = w.u32(CREATE_IN.mode) & 0o7777
-  s.ids?.assume(w)
-  let fd: number | Failed
-  try {
-    fd = s.ask('create', { path, dentry: undefined, flags: flags | O_CREAT | (asked & O_EXCL), mode })
-  } finally {
-    s.ids?.resume(w)
-  }
+  const fd = asCaller(s, w, () =>
+    s.ask('create', { path, dentry: undefined, flags: flags | O_CREAT | (asked & O_EXCL), mode }),
+  )
   if (fd instanceof Failed) return refused(fd)
   return created(s, fd, flags, (stats) => s.table.adopt(dir, name, stats))
 }

@@ -66,8 +66,7 @@ const HANDLERS: { readonly [O in FuseOp]: Handler } = {
   ioctl: () => -ENOTTY,
   bmap: unknown,
   poll: unknown,
-  // No lower can give what it makes a name later: the kernel then says EOPNOTSUPP, and programs do without.
-  tmpfile: unknown,
+  tmpfile: files.tmpfile,
   notify_reply: none,
   setupmapping: unknown,
   removemapping: unknown,
