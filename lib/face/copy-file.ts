@@ -17,7 +17,16 @@ const CHUNK = 1 << 30
 const S_IFMT = 0o170000
 const S_IFDIR = 0o040000
 
-export const COPY_OPS: readonly Op[] = ['open', 'create', 'getattr', 'setattr', 'copy_file_range', 'release', 'unlink']
+export const COPY_OPS: readonly Op[] = [
+  'open',
+  'create',
+  'getattr',
+  'setattr',
+  'copy_file_range',
+  'release',
+  'unlink',
+  'statfs',
+]
 
 /** The copy of `src` as `dest`; `mode` is of COPYFILE_*. Fails as a value. */
 export function* copy(v: View, src: string, dest: string, mode: number): Steps<Failed | undefined> {
@@ -61,6 +70,13 @@ function* copyFrom(v: View, from: number, stats: Stats, dest: string, mode: numb
   return failed
 }
 
+/** There, modes cannot be set: libuv forgives that to it alone. */
+const CIFS_MAGIC = 0xff534d42
+function* isCifs(path: string): Steps<boolean> {
+  const out = yield* tryAsk('statfs', onPath(path))
+  return !(out instanceof Failed) && Number(out.type) >>> 0 === CIFS_MAGIC
+}
+
 function* fill(
   v: View,
   from: number,
@@ -77,7 +93,10 @@ function* fill(
   }
   if ((there.mode & 0o7777) !== (stats.mode & 0o7777)) {
     const set = yield* tryAsk('setattr', { ...on, file, set: { mode: stats.mode } })
-    if (set instanceof Failed && set.errno !== 'EPERM') return set
+    if (set instanceof Failed) {
+      const allowed = set.errno === 'EPERM' && (yield* isCifs(on.path))
+      if (!allowed) return set
+    }
   }
   if ((stats.mode & S_IFMT) === S_IFDIR) return Failed.of('EISDIR')
   // No lower clones blocks for us.

@@ -349,3 +349,37 @@ test('a watcher hears of a directory’s mode as of a rename, and of a file’s 
   watcher.close()
   t.deepEqual(heard, ['rename d', 'rename sub', 'change f'])
 })
+
+test('what a caller that is not root may not do to another’s file', (t) => {
+  const root = memory()
+  root.mkdirSync('/d')
+  root.chmodSync('/d', 0o1777)
+  for (const [name, mode] of [
+    ['open', 0o666],
+    ['setuid', 0o4777],
+    ['closed', 0o644],
+  ] as const) {
+    root.writeFileSync(`/d/${name}`, 'x')
+    root.chmodSync(`/d/${name}`, mode)
+  }
+  const user = withCaller(root, { uid: 1000, gid: 1000 })
+  user.writeFileSync('/d/own', 'own')
+  const refused = {
+    link: codeOf(() => user.linkSync('/d/setuid', '/d/l')),
+    'link of a closed one': codeOf(() => user.linkSync('/d/closed', '/d/l')),
+    'link of an open one': codeOf(() => user.linkSync('/d/open', '/d/l')),
+    O_NOATIME: codeOf(() => user.openSync('/d/open', constants.O_RDONLY | 0o1000000)),
+    'chown to the same group': codeOf(() => user.chownSync('/d/open', -1, 0)),
+    'chown to nobody, of set-id bits': codeOf(() => user.chownSync('/d/setuid', -1, -1)),
+    'copyFile that would change its mode': codeOf(() => user.copyFileSync('/d/own', '/d/open')),
+  }
+  t.deepEqual(refused, {
+    link: 'EPERM',
+    'link of a closed one': 'EPERM',
+    'link of an open one': undefined,
+    O_NOATIME: 'EPERM',
+    'chown to the same group': 'EPERM',
+    'chown to nobody, of set-id bits': 'EPERM',
+    'copyFile that would change its mode': 'EPERM',
+  })
+})

@@ -69,7 +69,7 @@ export const live = async (fs: Any, kind: string, args: readonly Any[], acts: re
           setTimeout(() => stream.resume(), 1)
         } else {
           stream.cork()
-          setTimeout(() => stream.uncork(), 1)
+          setTimeout(() => stream.fd !== null && !stream.destroyed && stream.uncork(), 1)
         }
       }
     }
