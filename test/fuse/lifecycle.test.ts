@@ -12,8 +12,9 @@ const loader = new URL('../../scripts/ts-loader.mjs', import.meta.url).href
 const lib = join(import.meta.dirname, '../../lib')
 
 /** The command, started: resolves with its first line. */
-const start = async (args: readonly string[], script = join(lib, 'cli.ts')) => {
-  const child = spawn(process.execPath, ['--conditions=plyfs-source', `--import=${loader}`, script, ...args], {
+const start = async (args: readonly string[], script = join(lib, 'cli.ts'), limits = '') => {
+  const node = [process.execPath, '--conditions=plyfs-source', `--import=${loader}`, script, ...args]
+  const child = spawn('/bin/sh', ['-c', `${limits} exec "$@"`, 'sh', ...node], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: '/',
   })
@@ -68,6 +69,21 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     t.is(requests.write, 1)
   })
 }
+
+needsFuse('more files are held open than the default limit of descriptors', async (t) => {
+  const { dir, mnt } = place(t)
+  // Node raises it as far as it may: nothing else here does.
+  const { child } = await start(['mount', stackFile(dir), mnt], undefined, 'ulimit -Sn 1024;')
+  const held: number[] = []
+  try {
+    for (let k = 0; k < 1100; k++) held.push(fs.openSync(join(mnt, String(k)), 'w+'))
+    t.is(fs.readdirSync(mnt).length, 1100)
+  } finally {
+    for (const fd of held) fs.closeSync(fd)
+    child.kill('SIGTERM')
+  }
+  t.is(await exit(child), 0)
+})
 
 needsFuse('a daemon that is killed leaves no dead mount behind', async (t) => {
   const { dir, mnt } = place(t)
