@@ -141,19 +141,36 @@ export class Side {
   tree(): unknown {
     const fs = this.#fs as unknown as typeof nodeFs
     const out: unknown[] = []
-    const visit = (path: string): void => {
-      for (const name of fs.readdirSync(path).sort()) {
-        const here = `${path}/${name}`
-        const stats = fs.lstatSync(here)
-        const row: unknown[] = [here.slice(this.root.length), stats.mode.toString(8), stats.uid, stats.gid]
-        if (stats.isFile()) row.push(stats.nlink, fs.readFileSync(here, 'latin1'))
-        else if (stats.isSymbolicLink()) row.push(plain(fs.readlinkSync(here), this.root))
-        out.push(row)
-        if (stats.isDirectory()) visit(here)
+    // Who is not root may be refused.
+    const told = (run: () => void): void => {
+      try {
+        run()
+      } catch (error) {
+        out.push((error as NodeJS.ErrnoException).code)
       }
     }
-    visit(this.root)
+    const visit = (path: string): void => {
+      for (const name of fs.readdirSync(path).sort()) told(() => enter(`${path}/${name}`))
+    }
+    const enter = (here: string): void => {
+      const stats = fs.lstatSync(here)
+      const row: unknown[] = [here.slice(this.root.length), stats.mode.toString(8), stats.uid, stats.gid]
+      out.push(row)
+      if (stats.isFile()) row.push(stats.nlink, fs.readFileSync(here, 'latin1'))
+      else if (stats.isSymbolicLink()) row.push(plain(fs.readlinkSync(here), this.root))
+      else if (stats.isDirectory()) visit(here)
+    }
+    told(() => visit(this.root))
     return out
+  }
+
+  /** Every directory may be emptied again. */
+  #unlock(dir: string): void {
+    const fs = this.#fs as unknown as typeof nodeFs
+    fs.chmodSync(dir, 0o700)
+    for (const entry of fs.readdirSync(dir, { withFileTypes: true })) {
+      if (entry.isDirectory()) this.#unlock(`${dir}/${entry.name}`)
+    }
   }
 
   async end(): Promise<void> {
@@ -161,6 +178,7 @@ export class Side {
       if (typeof place === 'number') this.#fs.closeSync?.(place)
       else await place?.close?.()
     }
+    if (process.getuid?.() !== 0) this.#unlock(dirname(this.root))
     this.#fs.rmSync?.(dirname(this.root), { recursive: true, force: true })
   }
 }
