@@ -141,7 +141,16 @@ export const outcome = async (
 export const treeOf = (fs: PlyFs, dir: string): Record<string, unknown> => {
   const tree: Record<string, unknown> = {}
   const visit = (path: string): void => {
-    for (const name of fs.readdirSync(path).sort()) {
+    let names: string[] = []
+    // Who is not root may be refused: on both.
+    try {
+      names = fs.readdirSync(path)
+      fs.accessSync(path, constants.X_OK)
+    } catch (error) {
+      tree[`${path.slice(dir.length)}/`] = [names.sort(), (error as NodeJS.ErrnoException).code]
+      return
+    }
+    for (const name of names.sort()) {
       const here = `${path}/${name}`
       const stats = fs.lstatSync(here)
       const { mode, nlink, uid, gid } = stats
@@ -164,6 +173,9 @@ export const runner = (fs: PlyFs, dir: string): ((step: Step, convention: Conven
   let clean: string | undefined
   return async (step, convention) => {
     if (clean === undefined) {
+      for (const closed of ['', '/dir', '/dir/sub', '/e']) {
+        if (fs.existsSync(own + closed)) fs.chmodSync(own + closed, 0o700)
+      }
       fs.rmSync(own, { recursive: true, force: true })
       fs.mkdirSync(own)
       for (const each of setting) await outcome(fs, own, each)

@@ -69,7 +69,11 @@ export const live = async (fs: Any, kind: string, args: readonly Any[], acts: re
           setTimeout(() => stream.resume(), 1)
         } else {
           stream.cork()
-          setTimeout(() => stream.fd !== null && !stream.destroyed && stream.uncork(), 1)
+          const uncork = (): void => {
+            if (stream.fd !== null && !stream.destroyed) stream.uncork()
+            else if (!stream.destroyed && !stream.errored) setTimeout(uncork, 1)
+          }
+          setTimeout(uncork, 1)
         }
       }
     }

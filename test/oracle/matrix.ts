@@ -82,6 +82,8 @@ On Node 20:
 | closing a FileHandle whose \`readableWebStream()\` was cancelled | ends the process | closes |
 | a FileHandle sent to a worker | becomes one there | refused (DataCloneError, TypeError): it would lead around the stack |
 | Node's internal FileHandle.prototype, changed by \`--expose-internals\` | fs.promises uses it | plyfs has handles of its own |
+| \`access\` in memory after \`process.seteuid\` | asks for the real user | asks for the user that everything else is done as |
+| in memory, after \`process.setuid\` or the like | the user of now | the user that the process had when the stack was made; \`withCaller\` makes a view of another |
 | order of a listing by \`opendir\` | the filesystem's own | the order of the lower |
 | size of a directory, \`blocks\`, \`blksize\` in memory | the filesystem's own | memfs's |
 
