@@ -1,6 +1,10 @@
 // Some hundred random sequences; `npm run oracle` does as many as you like.
+import { compileFunction } from 'node:vm'
 import test from 'ava'
+import fc from 'fast-check'
 import { check, LOWERS } from './check.js'
+import { scriptOf } from './script.js'
+import { moves } from './steps.js'
 
 for (const name of LOWERS) {
   test.serial(`random sequences of calls on a stack over ${name} do what they do on node:fs`, async (t) => {
@@ -9,3 +13,10 @@ for (const name of LOWERS) {
     t.is(counterExample, undefined, `seed ${seed}\n${counterExample}`)
   })
 }
+
+test('every sequence is a script', (t) => {
+  for (const sequence of fc.sample(moves, 30)) {
+    const body = scriptOf(sequence).replaceAll(/^import .*$/gm, '')
+    t.notThrows(() => compileFunction(`return async () => {${body}}`), body)
+  }
+})

@@ -25,7 +25,11 @@ const called = (step: Step): string => {
   if (step.acts !== undefined) return lived(step)
   const { method, convention, args, slot } = step
   const sources = args.map(sourceOf)
-  if (method.startsWith('create')) return `fs.${method}(${sources.slice(0, 2).join(', ')}) // ${sources[2] ?? ''}`
+  if (method.startsWith('create')) {
+    const [path, options, data] = sources
+    const runs = method === 'createReadStream' ? ".on('data', console.log)" : `.end(${data})`
+    return `new Promise((done) => fs.${method}(${path}, ${options}).on('error', done).on('close', done)${runs})`
+  }
   const [name, native] = method.split('.')
   const tail = native === undefined ? '' : `.${native}`
   if (convention === 'sync') return `fs.${name}Sync${tail}(${sources.join(', ')})`
