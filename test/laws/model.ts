@@ -207,8 +207,21 @@ const describe = (stats: unknown): string => {
   return (mode & 0o170000) === 0o040000 ? `dir ${mode}` : `${mode} ${nlink} ${size}`
 }
 
+/** Without stacks in the errors: where most of what is asked fails, they cost more than the answers. */
+export const stackless = <T>(ask: () => T): T => {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return ask()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
 /** Everything that can be asked about the tree, as `fs` answers it. */
-export const survey = (fs: PlyFs, root: string, at: readonly string[], precise: boolean): string => {
+export const survey = (fs: PlyFs, root: string, at: readonly string[], precise: boolean): string =>
+  stackless(() => asked(fs, root, at, precise))
+const asked = (fs: PlyFs, root: string, at: readonly string[], precise: boolean): string => {
   const out: string[] = []
   const add = (what: string, ask: () => unknown): void => {
     try {

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { metadataCache, passthrough, requestCount, stackDepth, xattrElision } from '../../layers/index.js'
 import { type Layer, layer, NEXT, type PlyFs, stack } from '../../lib/index.js'
 import { host, memory } from '../../lib/lower/index.js'
+import { runs } from '../runs.js'
 import { Actor, everywhere, operations, survey } from './model.js'
 
 const stacks: Record<string, () => Layer[]> = {
@@ -57,7 +58,6 @@ const withoutAccessTimes = (survey: string): string => survey.replaceAll(/"atime
 for (const [lowerName, lower] of Object.entries(lowers)) {
   for (const [name, layers] of Object.entries(stacks)) {
     test.serial(`${name}, over ${lowerName}`, async (t) => {
-      const runs = lowerName === 'memory' ? 60 : 15
       await fc.assert(
         fc.asyncProperty(operations(30), fc.boolean(), fc.nat(3), async (sequence, precise, every) => {
           const { bare, root, twin, remove } = lower()
@@ -79,7 +79,7 @@ for (const [lowerName, lower] of Object.entries(lowers)) {
             remove()
           }
         }),
-        { numRuns: runs, endOnFailure: false },
+        { numRuns: runs(lowerName === 'memory' ? 20 : 6), endOnFailure: false },
       )
       t.pass()
     })

@@ -152,8 +152,6 @@ const warmings: Readonly<Record<string, (fs: PlyFs) => void>> = {
     survey(fs, '', PATHS, true)
   },
 }
-// Most of what is asked fails, and an error's stack costs more than the answer.
-Error.stackTraceLimit = 0
 const withoutAccessTimes = (text: string): string => text.replaceAll(/"atime(?:Ms|Ns)?":"?[^,"]*"?,?/g, '')
 
 for (const [stackName, layers] of Object.entries(stacks)) {

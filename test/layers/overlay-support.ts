@@ -1,7 +1,7 @@
 // What the overlay's tests have in common: a lower, and all that can be asked of a tree.
 
 import type { PlyFs } from '../../lib/index.js'
-import { codeOf, everywhere } from '../laws/model.js'
+import { codeOf, everywhere, stackless } from '../laws/model.js'
 
 /** Seconds since the epoch: what was planted is that old, what was changed is not. */
 const OLD = 1_000_000
@@ -30,7 +30,8 @@ export const plantRich = (fs: PlyFs, root: string): void => {
 }
 
 /** What can be asked of a tree, without numbers that are each filesystem's own. */
-export const survey = (fs: PlyFs, root: string, rich = false): string => {
+export const survey = (fs: PlyFs, root: string, rich = false): string => stackless(() => asked(fs, root, rich))
+const asked = (fs: PlyFs, root: string, rich: boolean): string => {
   const lines: string[] = []
   const add = (what: string, ask: () => unknown): void => {
     try {
