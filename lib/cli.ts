@@ -2,9 +2,6 @@
 /** `npx plyfs …` */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import { isLeft } from 'fp-ts/lib/Either.js'
-import { stackFromFile } from './config.js'
-import { explain } from './explain.js'
 import { Complaint } from './try/complaint.js'
 
 const USAGE = `usage: plyfs explain [--mount] STACK.json
@@ -12,9 +9,11 @@ const USAGE = `usage: plyfs explain [--mount] STACK.json
        plyfs run STACK.json -- app.mjs [ARG ...]
        plyfs try STACK.json|DIR [--keep|--discard|--patch FILE] [--json] [--no-mount] -- COMMAND [ARG ...]`
 
-const stackOf = (file: string) => {
+/** Nobody who only asks how it is used loads the filesystem. */
+const stackOf = async (file: string) => {
+  const { stackFromFile } = await import('./config.js')
   const built = stackFromFile(file)
-  if (isLeft(built)) throw new Complaint(built.left.message)
+  if (built._tag === 'Left') throw new Complaint(built.left.message)
   return built.right
 }
 
@@ -26,7 +25,8 @@ const explainCommand = async (args: readonly string[]): Promise<void> => {
   })
   const [file, ...rest] = positionals
   if (file === undefined || rest.length > 0) throw new Complaint(USAGE)
-  const fs = stackOf(file)
+  const fs = await stackOf(file)
+  const { explain } = await import('./explain.js')
   console.log(String(explain(fs)))
   if (!values.mount) return
   const { offloadTable } = await import('./fuse/command.js')
@@ -34,12 +34,12 @@ const explainCommand = async (args: readonly string[]): Promise<void> => {
 }
 
 /** Runs the program in a Node of its own: the stack is in place before its first import. */
-const runCommand = (args: readonly string[]): void => {
+const runCommand = async (args: readonly string[]): Promise<void> => {
   const at = args.indexOf('--')
   const [file, ...rest] = at === -1 ? [] : args.slice(0, at)
   const program = args.slice(at + 1)
   if (file === undefined || rest.length > 0 || program.length === 0) throw new Complaint(USAGE)
-  stackOf(file)
+  await stackOf(file)
   const register = new URL(import.meta.url.endsWith('.ts') ? './register.ts' : './register.js', import.meta.url)
   const { status, signal, error } = spawnSync(
     process.execPath,
@@ -62,7 +62,7 @@ const tryCommand = async (args: readonly string[]): Promise<void> => {
   process.exitCode = await runTry(args, USAGE)
 }
 
-const commands: Readonly<Record<string, (args: readonly string[]) => void | Promise<void>>> = {
+const commands: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   explain: explainCommand,
   mount: mountCommand,
   run: runCommand,
