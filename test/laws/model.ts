@@ -225,9 +225,7 @@ const asked = (fs: PlyFs, root: string, at: readonly string[], precise: boolean)
   const out: string[] = []
   const add = (what: string, ask: () => unknown): void => {
     try {
-      out.push(
-        `${what} ${JSON.stringify(ask(), (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))}`,
-      )
+      out.push(`${what} ${JSON.stringify(ask(), precise ? bigints : undefined)}`)
     } catch (error) {
       out.push(`${what} ${codeOf(error)}`)
     }
@@ -249,6 +247,7 @@ const asked = (fs: PlyFs, root: string, at: readonly string[], precise: boolean)
   }
   return out.join('\n')
 }
+const bigints = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value)
 export const everywhere: readonly string[] = [
   '/',
   ...NAMES.map((x) => `/${x}`),
