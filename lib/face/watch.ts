@@ -75,14 +75,11 @@ async function* watchPromise(v: View, path: unknown, given: unknown = {}) {
   const { recursive: deep } = options
   if (deep !== undefined) checkBoolean(deep, 'options.recursive')
   const checked = checkRecursive(options)
-  if (
-    !checked &&
-    WATCH_SWAPS_ENCODING &&
-    options.encoding &&
-    // Nor is 'buffer' one, to Node.
-    !Buffer.isEncoding(options.encoding as string)
-  ) {
-    throw invalidArgValue(String(options.encoding), 'encoding', 'is invalid encoding')
+  // Nor is 'buffer' one, to Node.
+  if (!checked && options.encoding && !Buffer.isEncoding(options.encoding as string)) {
+    const given = String(options.encoding)
+    if (WATCH_SWAPS_ENCODING) throw invalidArgValue(given, 'encoding', 'is invalid encoding')
+    throw invalidArgValue('encoding', options.encoding, 'is invalid encoding')
   }
   const known = !checked || Buffer.isEncoding((options.encoding as string) || 'utf8') || options.encoding === 'buffer'
   const settings = {

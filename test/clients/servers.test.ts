@@ -3,6 +3,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { installed, load, loadModule, plant } from './places.js'
 
+// It requires ES modules, which must be loaded before memory is installed: docs/conformance.md, on `install`.
+load('express')
+
 installed('express static', async (t, place) => {
   plant(place)
   const express = load('express')

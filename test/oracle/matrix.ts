@@ -80,6 +80,7 @@ On Node 20:
 | \`watchFile\` of a path given as a Buffer | TypeError | done |
 | \`readableWebStream()\` of a file that may not be read | endless chunks of nothing | the stream's error |
 | closing a FileHandle whose \`readableWebStream()\` was cancelled | ends the process | closes |
+| \`install\` of a stack whose descriptors are not the system's (memory, union), then \`require\` of an ES module | loads | Node reads the module with openSync as found and fstat of its own: EBADF. Load such modules first, or use lowers of real files |
 | a FileHandle sent to a worker | becomes one there | refused (DataCloneError, TypeError): it would lead around the stack |
 | Node's internal FileHandle.prototype, changed by \`--expose-internals\` | fs.promises uses it | plyfs has handles of its own |
 | \`access\` in memory after \`process.seteuid\` | asks for the real user | asks for the user that everything else is done as |
