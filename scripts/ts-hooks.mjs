@@ -9,12 +9,14 @@ import { fileURLToPath } from 'node:url'
 const { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = fs
 const cache = fileURLToPath(new URL('../node_modules/.cache/ts/', import.meta.url))
 const OPTIONS = { target: 'ES2022', module: 'ESNext', inlineSourceMap: true, verbatimModuleSyntax: true }
-const TYPESCRIPT = /^file:.*\.m?ts$/
+const TYPESCRIPT = /^file:[^?]*\.m?ts(?:\?|$)/
+// A query asks for a copy of a module of one's own.
+const SCRIPT = /^\.\.?\/[^?]*\.js(?:\?|$)/
 
 /** `./name.js` of a TypeScript module is `./name.ts`, as for tsc. */
 export const resolve = (specifier, context, next) => {
-  if (/^\.\.?\/.*\.js$/.test(specifier) && TYPESCRIPT.test(context.parentURL ?? '')) {
-    const url = new URL(specifier.replace(/js$/, 'ts'), context.parentURL)
+  if (SCRIPT.test(specifier) && TYPESCRIPT.test(context.parentURL ?? '')) {
+    const url = new URL(specifier.replace(/\.js(?=\?|$)/, '.ts'), context.parentURL)
     if (existsSync(url)) return { url: url.href, format: 'module', shortCircuit: true }
   }
   return next(specifier, context)
