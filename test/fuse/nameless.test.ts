@@ -1,33 +1,25 @@
 /** Files and directories that have lost their names, or never had one. */
-import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import test from 'ava'
-import { FIVE, inMount, sh } from './support.js'
+import { inMount, SOURCES, sh } from './support.js'
 
-const sources: readonly (readonly [string, Parameters<typeof inMount>[1]])[] = [
-  ['memory', () => ({ lower: { memory: {} } })],
-  ['rooted', ({ back }) => ({ lower: { rooted: back } })],
-  ['rooted, five layers', ({ back }) => ({ lower: { rooted: back }, layers: FIVE })],
-  ['host', () => ({ lower: { host: {} } })],
-]
 const python = (script: string, dir: string): Promise<string> =>
   sh(`python3 - <<'END'\nimport os\nos.chdir(${JSON.stringify(dir)})\n${script}\nEND`)
-const hasPython = spawnSync('python3', ['--version']).status === 0
 const inEach = (title: string, script: string, expected: string): void => {
-  if (!hasPython) {
-    test.skip(`${title} (no python3)`, () => {})
-    return
-  }
-  for (const [name, source] of sources) {
-    inMount(`${name}: ${title}`, source, async (t, _mounted, where) => {
-      const { mnt, back } = where
-      mkdirSync(join(where.dir, 'native'))
-      // With `host`, the mount has the whole tree.
-      const dir = name === 'host' ? join(mnt, back) : mnt
-      t.is(await python(script, dir), expected)
-      t.is(await python(script, join(where.dir, 'native')), expected, 'natively')
-    })
+  for (const name of ['memory', 'rooted', 'rooted, five layers', 'host'] as const) {
+    inMount(
+      `${name}: ${title}`,
+      SOURCES[name],
+      async (t, _mounted, where) => {
+        const { mnt, back } = where
+        mkdirSync(join(where.dir, 'native'))
+        const dir = name === 'host' ? join(mnt, back) : mnt
+        t.is(await python(script, dir), expected)
+        t.is(await python(script, join(where.dir, 'native')), expected, 'natively')
+      },
+      {},
+      'python3',
+    )
   }
 }
 

@@ -4,7 +4,7 @@ import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import { type PlyFs, stack, withCaller } from '../../lib/index.js'
-import { FIVE, inMount } from './support.js'
+import { inMount, SOURCES } from './support.js'
 
 /** The temporary directories around a mount are for their owner alone. */
 const letIn = (mnt: string): void => {
@@ -41,6 +41,7 @@ for (const defaultPermissions of [true, false]) {
       t.throws(() => as(`cat ${file}`, '5556'))
     },
     { defaultPermissions },
+    'setpriv',
   )
 }
 
@@ -51,17 +52,10 @@ test('nobody but a mount says that a caller has been judged', (t) => {
   t.throws(() => (withCaller(whole, other) as PlyFs).readFileSync('/secret'), { code: 'EACCES' })
 })
 
-const sources: readonly (readonly [string, Parameters<typeof inMount>[1]])[] = [
-  ['memory', () => ({ lower: { memory: {} } })],
-  ['memory, five layers', () => ({ lower: { memory: {} }, layers: FIVE })],
-  ['rooted', ({ back }) => ({ lower: { rooted: back } })],
-  ['rooted, five layers', ({ back }) => ({ lower: { rooted: back }, layers: FIVE })],
-  ['host', () => ({ lower: { host: {} } })],
-]
-for (const [name, source] of sources) {
-  inMount(`${name}: a change takes set-id bits away as on tmpfs, chown(-1, -1) too`, source, (t, _mounted, place) => {
+for (const [name, source] of Object.entries(SOURCES)) {
+  const title = `${name}: a change takes set-id bits away as on tmpfs, chown(-1, -1) too`
+  const compare: Parameters<typeof inMount>[2] = (t, _mounted, place) => {
     letIn(place.mnt)
-    // With `host`, the mount has the whole tree.
     const mnt = name === 'host' ? join(place.mnt, place.back) : place.mnt
     if (name === 'host') letIn(place.back)
     const native = fs.mkdtempSync('/dev/shm/plyfs-')
@@ -93,5 +87,6 @@ for (const [name, source] of sources) {
         t.deepEqual(after[0], after[1], `${what} of ${mode.toString(8)}`)
       }
     }
-  })
+  }
+  inMount(title, source, compare, {}, 'setpriv')
 }

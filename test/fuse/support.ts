@@ -1,5 +1,5 @@
 /** Mounts for tests: real ones, where the kernel lets us. */
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,30 +48,52 @@ export const FIVE = [
   { metadataCache: { ttlMs: 60_000 } },
 ]
 
+/** What tests in mounts mount, beside what is below. */
+export type MakeSource = (place: Place) => Source
+/** The lowers, and the five layers over one. With `host`, a mount has the whole tree. */
+export const SOURCES = {
+  memory: () => ({ lower: { memory: {} } }),
+  'memory, five layers': () => ({ lower: { memory: {} }, layers: FIVE }),
+  rooted: ({ back }) => ({ lower: { rooted: back } }),
+  'rooted, five layers': ({ back }) => ({ lower: { rooted: back }, layers: FIVE }),
+  host: () => ({ lower: { host: {} } }),
+} satisfies { readonly [name: string]: MakeSource }
+
 type Body = (t: ExecutionContext, mounted: Mount, place: Place) => void | Promise<void>
 
 /** A test, or its name and why it is skipped. */
-export const needsFuse = (title: string, body: (t: ExecutionContext) => void | Promise<void>): void => {
-  if (obstacle === undefined) test.serial(title, body)
-  else test.skip(`${title} (${obstacle})`, body)
+export const needsFuse = (
+  title: string,
+  body: (t: ExecutionContext) => void | Promise<void>,
+  program?: 'python3' | 'setpriv',
+): void => {
+  const missing = obstacle ?? (program !== undefined && isMissing(program) ? `no ${program}` : undefined)
+  if (missing === undefined) test.serial(title, body)
+  else test.skip(`${title} (${missing})`, body)
 }
+const isMissing = (program: string): boolean => spawnSync(program, ['--version']).status !== 0
 
 /** A test inside a mount. */
 export const inMount = (
   title: string,
-  source: (place: Place) => Source,
+  source: MakeSource,
   body: Body,
   options: MountOptions = {},
+  program?: Parameters<typeof needsFuse>[2],
 ): void =>
-  needsFuse(title, async (t) => {
-    const where = place(t)
-    const mounted = await mount(source(where), where.mnt, options)
-    try {
-      await body(t, mounted, where)
-    } finally {
-      await mounted.unmount()
-    }
-  })
+  needsFuse(
+    title,
+    async (t) => {
+      const where = place(t)
+      const mounted = await mount(source(where), where.mnt, options)
+      try {
+        await body(t, mounted, where)
+      } finally {
+        await mounted.unmount()
+      }
+    },
+    program,
+  )
 
 const run = promisify(execFile)
 /** A shell command that must succeed: what it prints. Its directory is never inside a mount of this process's making. */
