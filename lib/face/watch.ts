@@ -77,9 +77,10 @@ async function* watchPromise(v: View, path: unknown, given: unknown = {}) {
   const checked = checkRecursive(options)
   // Nor is 'buffer' one, to Node.
   if (!checked && options.encoding && !Buffer.isEncoding(options.encoding as string)) {
-    const given = String(options.encoding)
-    if (WATCH_SWAPS_ENCODING) throw invalidArgValue(given, 'encoding', 'is invalid encoding')
-    throw invalidArgValue('encoding', options.encoding, 'is invalid encoding')
+    const { encoding } = options
+    throw WATCH_SWAPS_ENCODING
+      ? invalidArgValue(String(encoding), 'encoding', 'is invalid encoding')
+      : invalidArgValue('encoding', encoding, 'is invalid encoding')
   }
   const known = !checked || Buffer.isEncoding((options.encoding as string) || 'utf8') || options.encoding === 'buffer'
   const settings = {

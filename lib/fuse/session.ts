@@ -128,6 +128,16 @@ export class Session {
     return this.#ops[op](req, this.cx) as Reply<O> | Failed
   }
 
+  /** For what makes files: so that they are the caller's. */
+  askAsCaller<O extends Op>(wire: RequestWire, op: O, req: Request<O>): Reply<O> | Failed {
+    this.ids?.assume(wire)
+    try {
+      return this.ask(op, req)
+    } finally {
+      this.ids?.resume(wire)
+    }
+  }
+
   /** Where to ask about an inode; undefined where it has neither a name nor an open file: ESTALE makes the kernel look it up anew. */
   target(inode: Inode): Target | undefined {
     const path = this.table.pathOf(inode)

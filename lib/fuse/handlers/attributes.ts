@@ -1,6 +1,7 @@
 /** Requests on attributes. */
 import { constants } from 'node:os'
 import type { Attributes, Stats } from '../../op.js'
+import { makeStats } from '../../stats.js'
 import { Failed } from '../../verdict.js'
 import {
   FATTR_ATIME,
@@ -60,16 +61,9 @@ const attributesOf = (s: Session, w: RequestWire, flags: number, fh: number): St
 
 /** A directory that is gone, and still somebody's current one: the kernel wants to know who may search it. */
 const removed = ({ dev, ino, mode, uid, gid }: Inode): Stats => {
-  const numbers = { dev, ino, mode, uid, gid, nlink: 0, size: 0, blocks: 0, blksize: 4096, rdev: 0 }
-  const at = new Date()
-  const atMs = at.getTime()
-  return {
-    ...numbers,
-    atimeMs: atMs,
-    mtimeMs: atMs,
-    ctimeMs: atMs,
-    birthtimeMs: atMs,
-  } as Stats
+  const now = Date.now()
+  const times = { atimeMs: now, mtimeMs: now, ctimeMs: now, birthtimeMs: now }
+  return makeStats({ dev, ino, mode, uid, gid, nlink: 0, size: 0, blocks: 0, blksize: 4096, rdev: 0, ...times })
 }
 
 export const getattr = (s: Session, w: RequestWire): number => {

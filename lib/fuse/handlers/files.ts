@@ -2,6 +2,7 @@
 import { constants as fs } from 'node:fs'
 import { constants } from 'node:os'
 import { O_TMPFILE } from '../../native/index.js'
+import type { Attributes } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import { FOPEN_KEEP_CACHE, FUSE_FSYNC_FDATASYNC, FUSE_OPEN_KILL_SUIDGID, FUSE_WRITE_KILL_SUIDGID } from '../abi.js'
 import { encodeEmpty, encodeInPlace, encodeU32, encodeU64 } from '../encode.js'
@@ -58,8 +59,7 @@ export const open = (s: Session, w: RequestWire): number => {
     if (ghost === undefined) return -ESTALE
     if ((flags & (O_ACCMODE | O_TRUNC)) !== 0 && !inode.ghostWritable) return -ESTALE
     if ((flags & O_TRUNC) !== 0) {
-      const file = s.x.files.get(ghost)
-      const failed = s.ask('setattr', { path: '', fd: ghost, file, dentry: undefined, follow: false, set: { size: 0 } })
+      const failed = change(s, ghost, { size: 0 })
       if (failed instanceof Failed) return refused(failed)
     }
     opened(s, REPLY, inode, ghost, flags, inode.mode).borrowed = true
@@ -78,10 +78,14 @@ export const open = (s: Session, w: RequestWire): number => {
   return encodeInPlace(s.out, OPEN_OUT.SIZE)
 }
 
+const change = (s: Session, fd: number, set: Attributes): Failed | undefined =>
+  s.ask('setattr', { path: '', fd, file: s.x.files.get(fd), dentry: undefined, follow: false, set }) as
+    | Failed
+    | undefined
+
 /** What a privileged process does for one that is not. */
 const killPriv = (s: Session, fd: number, mode: number | undefined): void => {
-  if (mode === undefined) return
-  s.ask('setattr', { path: '', fd, file: s.x.files.get(fd), dentry: undefined, follow: false, set: { mode } })
+  if (mode !== undefined) change(s, fd, { mode })
 }
 
 /** Puts fuse_entry_out and fuse_open_out; `fd` is closed where its attributes cannot be had. */
@@ -99,16 +103,6 @@ const created = (s: Session, fd: number, flags: number, adopt: (stats: Stats) =>
 }
 type Stats = Exclude<ReturnType<Session['stats']>, Failed>
 
-/** What makes files, so that they are the caller's. */
-const asCaller = <T>(s: Session, w: RequestWire, makes: () => T): T => {
-  s.ids?.assume(w)
-  try {
-    return makes()
-  } finally {
-    s.ids?.resume(w)
-  }
-}
-
 /** No lower can give what it has made a name later: programs that want that are told so, and do without. */
 export const tmpfile = (s: Session, w: RequestWire): number => {
   const asked = w.u32(CREATE_IN.flags)
@@ -119,7 +113,7 @@ export const tmpfile = (s: Session, w: RequestWire): number => {
   const flags = openFlags(asked & ~O_TMPFILE)
   const mode = w.u32(CREATE_IN.mode) & 0o7777
   const made = (asked & (O_ACCMODE | O_APPEND)) | O_EXCL
-  const fd = asCaller(s, w, () => s.ask('tmpfile', { path, dentry: undefined, flags: made, mode }))
+  const fd = s.askAsCaller(w, 'tmpfile', { path, dentry: undefined, flags: made, mode })
   // ENOSYS would be for good, and is another directory's answer too.
   if (fd instanceof Failed) return fd.errno === 'ENOSYS' ? -EOPNOTSUPP : refused(fd)
   return created(s, fd, flags, (stats) => s.table.nameless(stats))
@@ -134,9 +128,8 @@ export const create = (s: Session, w: RequestWire): number => {
   const asked = w.u32(CREATE_IN.flags)
   const flags = openFlags(asked)
   const mode = w.u32(CREATE_IN.mode) & 0o7777
-  const fd = asCaller(s, w, () =>
-    s.ask('create', { path, dentry: undefined, flags: flags | O_CREAT | (asked & O_EXCL), mode }),
-  )
+  const made = flags | O_CREAT | (asked & O_EXCL)
+  const fd = s.askAsCaller(w, 'create', { path, dentry: undefined, flags: made, mode })
   if (fd instanceof Failed) return refused(fd)
   return created(s, fd, flags, (stats) => s.table.adopt(dir, name, stats))
 }

@@ -85,13 +85,7 @@ const make =
     const { name } = w
     const path = s.table.pathIn(dir, name)
     if (path === undefined) return -ENOENT
-    s.ids?.assume(w)
-    let failed: unknown
-    try {
-      failed = s.ask(op, making[op](path, w) as Request<O>)
-    } finally {
-      s.ids?.resume(w)
-    }
+    const failed: unknown = s.askAsCaller(w, op, making[op](path, w) as Request<O>)
     return failed instanceof Failed ? refused(failed) : made(s, dir, name, path)
   }
 export const symlink = make('symlink')

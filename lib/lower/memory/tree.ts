@@ -74,10 +74,14 @@ const placeOf = (
 }
 
 /** The place for a new name that the caller may make. */
-export const placeFor = (...asked: Parameters<typeof placeOf>): Place | Failed => {
-  const place = placeOf(...asked)
-  if (place instanceof Failed) return place
-  return mayCreate(place.dir, asked[2]) ?? place
+export const placeFor = (
+  v: MemoryVolume,
+  req: { readonly path: string; readonly dentry?: unknown },
+  caller: Caller,
+  directory: boolean,
+): Place | Failed => {
+  const place = placeOf(v, req, caller, directory)
+  return place instanceof Failed ? place : (mayCreate(place.dir, caller) ?? place)
 }
 
 /** UV_DIRENT_* by file type: they are DT_* in another order. */
