@@ -20,6 +20,7 @@ import { ALL, CREATE, DELETE, EXEC, LIST, READ, STAT, WRITE } from './decide.js'
 import { link, rename } from './moves.js'
 import { create, open } from './opens.js'
 import { annotate, at, withDentry } from './send.js'
+import { find } from './straight.js'
 import { FOLLOW, isContained, type Mode, NAME, STAY, walk } from './walk.js'
 import { isLed, isOnFd, type Warden } from './warden.js'
 import { watch } from './watch.js'
@@ -57,7 +58,7 @@ const simple = <O extends PathOp>(w: Warden, op: O, needs: Needs<O>): Extension<
     ...w.afterText<O>(op),
     *around(req, cx) {
       const { path } = req as Named
-      const found = yield* walk(w.question(op, cx, path, mode(req), all, any, leads), w)
+      const found = yield* w.findAfter(w.question(op, cx, path, mode(req), all, any, leads), all)
       if (found instanceof Failed) return found
       w.allow(op, cx.caller, (req as Named).path, found.dentry.path, all | any)
       return yield* attempt(op, at<O>(req, found))
@@ -130,7 +131,7 @@ const access = (w: Warden): Extension<'access'> => {
     *around(req, cx) {
       const { path } = req
       const q = w.question('access', cx, path, FOLLOW, 0, ALL)
-      const found = yield* walk(q, w)
+      const found = yield* w.findAfter(q, ACCESS_STRICT[req.mask & 7] as number)
       if (found instanceof Failed) return found
       const { dentry, isDirectory } = found
       const allowed = q.rules.judge(dentry.path)
@@ -204,7 +205,7 @@ const readdir = (w: Warden): Extension<'readdir'> => {
   return {
     *around(req, cx) {
       const q = w.question('readdir', cx, req.path, FOLLOW, LIST)
-      const found = yield* walk(q, w)
+      const found = yield* find(q, w)
       if (found instanceof Failed) return found
       const entries = yield* attempt('readdir', at<'readdir'>(req, found))
       if (entries instanceof Failed) return entries

@@ -1,6 +1,7 @@
 /** link and rename: judged at both ends, and never a way to put a file under looser rules than it had. */
 import { attempt, type Extension, Failed, type Request } from '../../lib/layer.js'
 import { CREATE, DELETE, READ, WRITE } from './decide.js'
+import { find } from './straight.js'
 import { FOLLOW, NAME, STAY, walk } from './walk.js'
 import type { Warden } from './warden.js'
 
@@ -10,10 +11,10 @@ const RENAME_EXCHANGE = 2
 export const link = (w: Warden): Extension<'link'> => ({
   *around(req, cx) {
     const source = w.question('link', cx, req.path, STAY, READ)
-    const from = yield* walk(source, w)
+    const from = yield* find(source, w)
     if (from instanceof Failed) return from
     const target = w.question('link', cx, req.newPath, NAME, CREATE)
-    const to = yield* walk(target, w)
+    const to = yield* find(target, w)
     if (to instanceof Failed) return to
     if (source.rules.loosens(from.dentry.path, to.dentry.path, false)) return w.refuse(target, to.dentry.path)
     w.allow('link', cx.caller, req.newPath, to.dentry.path, CREATE)
@@ -27,10 +28,10 @@ export const rename = (w: Warden): Extension<'rename'> => ({
     const both = exchange ? DELETE | CREATE : 0
     const source = w.question('rename', cx, req.path, NAME, DELETE | both, 0, false, true)
     const { rules } = source
-    const from = yield* walk(source, w)
+    const from = yield* find(source, w)
     if (from instanceof Failed) return from
     const target = w.question('rename', cx, req.newPath, NAME, both, CREATE | WRITE, false, true)
-    const to = yield* walk(target, w)
+    const to = yield* find(target, w)
     if (to instanceof Failed) return to
     // A lower that promises nothing may rename what a link leads to (memfs does).
     if (from.dentry.isLink && w.site?.capabilities.noFollow !== true) {

@@ -56,6 +56,8 @@ export interface Place {
 }
 
 export interface Warden {
+  /** The lower refuses links that a request with a dentry meets. */
+  readonly enforced: boolean
   /** Any link in the path refuses it. */
   readonly noLinks: boolean
   /** The errno of a refusal, recorded and counted. `resolved` is where it was refused. */
@@ -83,7 +85,7 @@ const endOfName = (path: string, from: number): number => {
   const at = indexOf(path, '/', from)
   return at === -1 ? path.length : at
 }
-const parentOf = (path: string): string => slice(path, 0, path === '' ? 0 : lastIndexOf(path, '/'))
+export const parentOf = (path: string): string => slice(path, 0, path === '' ? 0 : lastIndexOf(path, '/'))
 
 /** Whether it has more bytes than PATH_MAX; a surrogate pair's four may be counted as three. */
 const tooLong = (path: string): boolean => {
@@ -105,7 +107,13 @@ export const satisfies = (q: Question, mask: number, isDirectory: boolean): bool
   return q.leads && isDirectory && (mask & LEADS) !== 0
 }
 
-const place = (path: Path, exists: boolean, isLink: boolean, stats: Stats | undefined, suffix: string): Place => ({
+export const place = (
+  path: Path,
+  exists: boolean,
+  isLink: boolean,
+  stats: Stats | undefined,
+  suffix: string,
+): Place => ({
   dentry: { path, exists, isLink, security: undefined },
   path: suffix === '' ? path : path + suffix,
   stats,
@@ -113,7 +121,7 @@ const place = (path: Path, exists: boolean, isLink: boolean, stats: Stats | unde
 })
 
 /** What was walked so far has no link in it: the lower is to see to it that it stays so. */
-const canonical = (path: Path): Dentry => ({ path, exists: true, isLink: false, security: undefined })
+export const canonical = (path: Path): Dentry => ({ path, exists: true, isLink: false, security: undefined })
 
 /** Where `q.path` leads and whether it may be used so: a Place, or why not. */
 export function* walk(q: Question, warden: Warden): Generator<Call<Op>, Place | Failed, Reply<Op> | Failed> {

@@ -19,7 +19,8 @@ import type { Audit } from './audit.js'
 import { Decider, PLAIN } from './decide.js'
 import type { Policy } from './policy.js'
 import { annotate } from './send.js'
-import type { Mode, Question, Warden as Refuser } from './walk.js'
+import { type Found, find } from './straight.js'
+import { type Mode, type Question, type Warden as Refuser, walk } from './walk.js'
 
 export class Warden implements Refuser {
   readonly decider: Decider
@@ -62,9 +63,15 @@ export class Warden implements Refuser {
    * in it, and the lower refuses it then. undefined where the text alone does not do.
    */
   guess(path: Path, mask: number, all: number, any: number): Guess | undefined {
-    if (!this.enforced || this.noLinks || (mask & PLAIN) === 0) return undefined
-    if ((mask & all) !== all || (any !== 0 && (mask & any) === 0)) return undefined
-    return new Guess(path, all | any)
+    return this.#tells(mask, all, any) ? new Guess(path, all | any) : undefined
+  }
+  #tells(mask: number, all: number, any: number): boolean {
+    if (!this.enforced || this.noLinks || (mask & PLAIN) === 0) return false
+    return (mask & all) === all && (any === 0 || (mask & any) !== 0)
+  }
+  /** Finds what a request that `byText` may have sent before leads to: not by its text again. */
+  findAfter(q: Question, all: number): Found {
+    return this.#tells(q.rules.judgeText(q.path), all, q.any) ? walk(q, this) : find(q, this)
   }
 
   /** Sends a request so, if that will do. */

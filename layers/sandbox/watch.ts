@@ -1,13 +1,14 @@
 /** watch: events name files, so that only those that may be seen are told of. */
 import { attempt, type Extension, Failed, type WatchSink } from '../../lib/layer.js'
 import { ALL, LIST, type Ruleset, STAT } from './decide.js'
-import { FOLLOW, walk } from './walk.js'
+import { find } from './straight.js'
+import { FOLLOW } from './walk.js'
 import type { Warden } from './warden.js'
 
 export const watch = (w: Warden): Extension<'watch'> => ({
   *around(req, cx) {
     const q = w.question('watch', cx, req.path, FOLLOW, 0, LIST | STAT)
-    const found = yield* walk(q, w)
+    const found = yield* find(q, w)
     if (found instanceof Failed) return found
     const { dentry, isDirectory } = found
     const needs = isDirectory ? LIST : STAT
