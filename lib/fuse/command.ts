@@ -22,6 +22,7 @@ const OPTIONS = {
   'no-xattrs': { type: 'boolean', default: false },
   'no-passthrough': { type: 'boolean', default: false },
   'no-default-permissions': { type: 'boolean', default: false },
+  'allow-other': { type: 'boolean', default: false },
   'no-allow-other': { type: 'boolean', default: false },
 } as const
 
@@ -39,6 +40,7 @@ export const runMount = async (args: readonly string[], usage: string): Promise<
     ...(values['no-xattrs'] ? { xattrs: false } : {}),
     ...(values['no-passthrough'] ? { passthrough: false } : {}),
     ...(values['no-default-permissions'] ? { defaultPermissions: false } : {}),
+    ...(values['allow-other'] ? { allowOther: true } : {}),
     ...(values['no-allow-other'] ? { allowOther: false } : {}),
   }
   const mounting = mount(/\.[cm]?js$/.test(source) ? pathToFileURL(source) : source, directory, options)

@@ -20,9 +20,11 @@ const SIZE = SPARE + 8
 /** Words of the control block. */
 const STATE = 0
 const SECONDS = 1
-export const STARTING = 0
-export const MOUNTED = 1
-export const ABANDONED = 2
+/** The session's device, once it is mounted. */
+const DEVICE = 2
+const STARTING = 0
+const MOUNTED = 1
+const ABANDONED = 2
 
 export interface Counts {
   /** Requests that came up, by opcode. */
@@ -71,15 +73,23 @@ export class Counters {
   set timed(on: boolean) {
     this.#control[SECONDS] = on ? 1 : 0
   }
-  /** Tells the session's thread that it may begin, or that it must not. */
-  announce(state: typeof MOUNTED | typeof ABANDONED): void {
+  /** Tells the session's thread that it may begin. */
+  begin(device: number): void {
+    this.#control[DEVICE] = device
+    this.#announce(MOUNTED)
+  }
+  /** That it must not. */
+  abandon(): void {
+    this.#announce(ABANDONED)
+  }
+  #announce(state: typeof MOUNTED | typeof ABANDONED): void {
     Atomics.store(this.#control, STATE, state)
     Atomics.notify(this.#control, STATE)
   }
-  /** Waits for that. */
-  awaited(): number {
+  /** Waits for that: the device, or undefined. */
+  awaited(): number | undefined {
     Atomics.wait(this.#control, STATE, STARTING)
-    return Atomics.load(this.#control, STATE)
+    return Atomics.load(this.#control, STATE) === MOUNTED ? this.#control[DEVICE] : undefined
   }
 
   snapshot(): Counts {

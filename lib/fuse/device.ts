@@ -9,6 +9,7 @@ import type { Wire } from './wire.js'
 const { EAGAIN, EINTR, ENODEV, ENOENT } = constants.errno
 
 export interface Device {
+  readonly fd: number
   /** Waits for the next request: its length; 0 at the end of the mount. */
   receive(): number
   /** Sends the first `length` bytes of the reply; one that nobody waits for any more is no error. */
@@ -25,6 +26,7 @@ export const openDevice = (fd: number, wire: Wire, out: Wire): Device => {
   const from = addressOf(calls, wire)
   const to = addressOf(calls, out)
   return {
+    fd,
     receive() {
       for (;;) {
         const got = read(fd, from, wire.bytes.length)

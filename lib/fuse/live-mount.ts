@@ -10,6 +10,7 @@ import { mountAt } from './mountinfo.js'
 import { invalidateAll } from './notify-all.js'
 import type { Knobs, OffloadPlan } from './offload.js'
 import type { Server } from './server.js'
+import { umount } from './umount.js'
 
 export interface MountStats extends Counts {
   /** Open files that were not passed through, by why; complete once the mount has ended. */
@@ -78,9 +79,9 @@ export class LiveMount implements Mount {
       await this.ended
       return { lazy: false }
     }
-    let result = this.sys.umount2(this.mountpoint, UMOUNT_NOFOLLOW)
+    let result = umount(this.sys, this.mountpoint)
     const lazy = result === -EBUSY
-    if (lazy) result = this.sys.umount2(this.mountpoint, UMOUNT_NOFOLLOW | MNT_DETACH)
+    if (lazy) result = umount(this.sys, this.mountpoint, MNT_DETACH)
     if (result < 0) {
       const code = errnoCode(result) ?? 'EIO'
       throw new MountError(code, `${this.mountpoint}: umount(2): ${code}, ${errnoText(code)}`)
@@ -108,8 +109,10 @@ export class LiveMount implements Mount {
     }
     // MNT_FORCE ends the connection; whether it says EBUSY then is of no interest.
     this.sys.umount2(this.mountpoint, UMOUNT_NOFOLLOW | MNT_FORCE)
-    if (this.#isThere()) this.sys.umount2(this.mountpoint, UMOUNT_NOFOLLOW | MNT_DETACH)
+    if (this.#isThere()) umount(this.sys, this.mountpoint, MNT_DETACH)
     this.#attached = false
+    // Where MNT_FORCE was not for this user.
+    if (this.#device !== undefined) abortConnection(this.sys, this.#device)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,18 +1,20 @@
-/** Mounts a stack: the device, the thread that serves it, and mount(2). */
-import { constants, existsSync, openSync, realpathSync, statSync } from 'node:fs'
+/** Mounts a stack: the thread that serves it, and mount(2) or fusermount3. */
+import { closeSync, constants, existsSync, openSync, realpathSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { errnoCode, errnoText } from '../errno.js'
 import { MNT_DETACH, MNT_FORCE, MS_NODEV, MS_NOSUID, MS_RDONLY, type Native, native } from '../native/index.js'
-import { ABANDONED, Counters, MOUNTED } from './counters.js'
+import { Counters } from './counters.js'
+import { fusermount, missing, mountByHelper } from './fusermount.js'
 import { LiveMount, type Mount } from './live-mount.js'
 import { MountError } from './mount-error.js'
 import { mountOf } from './mountinfo.js'
 import type { OffloadPlan } from './offload.js'
 import { Server } from './server.js'
 import { portable, type Source } from './source.js'
+import { umount } from './umount.js'
 
 export interface MountOptions {
-  /** Others than who mounts may look in. Default: true for root. */
+  /** Others than who mounts may look in. Default: true for root. Others need `user_allow_other` in /etc/fuse.conf. */
   readonly allowOther?: boolean
   /** The kernel checks modes and owners. Default true. */
   readonly defaultPermissions?: boolean
@@ -28,6 +30,8 @@ export interface MountOptions {
   readonly fsname?: string
 }
 
+const isRoot = (): boolean => process.geteuid?.() === 0
+
 const needs = (): Native => {
   if (process.platform !== 'linux') {
     throw new MountError('ENOTSUP', `mounting needs Linux (FUSE); this is ${process.platform}`)
@@ -42,9 +46,7 @@ const needs = (): Native => {
       'mounting needs /dev/fuse: modprobe fuse, or start the container with --device /dev/fuse',
     )
   }
-  if (process.geteuid?.() !== 0) {
-    throw new MountError('EPERM', 'mounting needs root: run as root (mounting by fusermount3 is not supported)')
-  }
+  if (!isRoot() && fusermount() === undefined) throw missing()
   return sys
 }
 
@@ -57,7 +59,7 @@ const prepare = (sys: Native, mountpoint: string): string => {
       return realpathSync(path)
     } catch (thrown) {
       const { code } = thrown as NodeJS.ErrnoException
-      if (code === 'ENOTCONN' && sys.umount2(path, MNT_DETACH) === 0) continue
+      if (code === 'ENOTCONN' && umount(sys, path, MNT_DETACH) === 0) continue
       if (thrown instanceof MountError) throw thrown
       throw new MountError(code ?? 'EIO', `${path}: ${(thrown as Error).message}`)
     }
@@ -77,18 +79,35 @@ const depthBelow = (source: Source): number => {
   }
 }
 
-/** mount(2), as root. */
-const attach = (sys: Native, path: string, device: number, { knobs }: OffloadPlan, options: MountOptions): void => {
+/** mount(2), as root: the session's device. */
+const attach = (sys: Native, path: string, { knobs }: OffloadPlan, options: MountOptions): number => {
+  const device = openSync('/dev/fuse', constants.O_RDWR)
   const data = [
     `fd=${device},rootmode=40000,user_id=${process.getuid?.() ?? 0},group_id=${process.getgid?.() ?? 0}`,
-    ...(knobs.allowOther ? ['allow_other'] : []),
-    ...(knobs.defaultPermissions ? ['default_permissions'] : []),
+    ...shared(knobs),
   ].join(',')
   const flags = MS_NOSUID | MS_NODEV | (options.readOnly === true ? MS_RDONLY : 0)
   const result = sys.mount(options.fsname ?? 'plyfs', path, 'fuse.plyfs', flags, data)
-  if (result === 0) return
+  if (result === 0) return device
+  closeSync(device)
   const code = errnoCode(result) ?? 'EIO'
   throw new MountError(code, `${path}: mount(2): ${code}, ${errnoText(code)}`)
+}
+const shared = ({ allowOther, defaultPermissions }: OffloadPlan['knobs']): string[] => [
+  ...(allowOther ? ['allow_other'] : []),
+  ...(defaultPermissions ? ['default_permissions'] : []),
+]
+
+/** The same by fusermount3. */
+const attachByHelper = (
+  sys: Native,
+  path: string,
+  { knobs }: OffloadPlan,
+  { fsname = 'plyfs', readOnly }: MountOptions,
+): Promise<number> => {
+  const name = fsname.replace(/[\\,]/g, '\\$&')
+  const flags = ['nosuid', 'nodev', readOnly === true ? 'ro' : 'rw']
+  return mountByHelper(sys, path, [...flags, `fsname=${name}`, 'subtype=plyfs', ...shared(knobs)])
 }
 
 /**
@@ -99,26 +118,25 @@ const attach = (sys: Native, path: string, device: number, { knobs }: OffloadPla
 export const mount = async (source: Source, mountpoint: string, options: MountOptions = {}): Promise<Mount> => {
   const sys = needs()
   const path = prepare(sys, mountpoint)
-  const device = openSync('/dev/fuse', constants.O_RDWR)
   const counters = new Counters()
   counters.timed = options.latencies ?? false
-  const { allowOther = true, defaultPermissions, xattrs, passthrough } = options
+  const { allowOther = isRoot(), defaultPermissions, xattrs, passthrough } = options
   const offload = { allowOther, defaultPermissions, xattrs, passthrough, backingDepth: depthBelow(source) }
   const server = new Server(
-    { source: portable(source), base: process.cwd(), device, mountpoint: path, offload, shared: counters.shared },
+    { source: portable(source), base: process.cwd(), mountpoint: path, offload, shared: counters.shared },
     counters,
   )
   let mounted = false
   try {
     const { plan } = await server.ready
-    attach(sys, path, device, plan, options)
+    server.device = await (isRoot() ? attach : attachByHelper)(sys, path, plan, options)
     mounted = true
-    counters.announce(MOUNTED)
+    counters.begin(server.device)
     await server.serving
     return new LiveMount(sys, path, server, counters, plan)
   } catch (failed) {
-    if (mounted) sys.umount2(path, MNT_FORCE | MNT_DETACH)
-    counters.announce(ABANDONED)
+    if (mounted) umount(sys, path, MNT_FORCE | MNT_DETACH)
+    counters.abandon()
     throw failed
   }
 }

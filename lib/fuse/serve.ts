@@ -34,7 +34,7 @@ export const initialise = (s: Session, wire: RequestWire, device: Device): boole
       device.send(encodeError(s.out, EPROTO))
       throw new Error(`FUSE ${asked.major}.${asked.minor}: Linux 5.4 (7.31) or later is needed`)
     }
-    s.begin(agreed)
+    s.begin(agreed, device.fd)
     wire.setxattr_ext = (agreed.flags & INIT_FLAGS.FUSE_SETXATTR_EXT) !== 0n
     device.send(encodeInit(s.out, agreed))
     return true

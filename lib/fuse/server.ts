@@ -1,7 +1,7 @@
 /** The serving thread, as the one that mounts sees it. */
 import { closeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import { ABANDONED, type Counters } from './counters.js'
+import type { Counters } from './counters.js'
 import type { FromWorker, WorkerData } from './worker.js'
 
 type Ready = Extract<FromWorker, { readonly type: 'ready' }>
@@ -21,10 +21,10 @@ export class Server {
   readonly ended: Promise<void>
   keptBack: { readonly [reason: string]: number } = {}
 
-  readonly device: number
+  /** The session's; -1 until it is mounted. */
+  device = -1
 
   constructor(data: WorkerData, counters: Counters) {
-    this.device = data.device
     const worker = start(data)
     let failure: Error | undefined
     let onReady!: (ready: Ready) => void
@@ -49,9 +49,9 @@ export class Server {
     })
     this.ended = new Promise((resolve, reject) => {
       worker.on('exit', () => {
-        closeSync(data.device)
+        if (this.device !== -1) closeSync(this.device)
         fail(new Error('the mount ended before it was answered'))
-        counters.announce(ABANDONED)
+        counters.abandon()
         if (failure === undefined) resolve()
         else reject(failure)
       })

@@ -40,10 +40,16 @@ class Valid {
 
 export interface SessionOptions {
   readonly knobs: Knobs
-  /** The device's descriptor. */
-  readonly device: number
   /** undefined: files do not get their callers' ids, and nothing is passed through. */
   readonly native: Native | undefined
+  /** The mount's own place, where this thread would find itself: what is looked up there is refused. */
+  readonly own?: OwnPlace | undefined
+}
+export interface OwnPlace {
+  /** The directory's, as stat(2) has them. */
+  readonly dev: number
+  readonly ino: number
+  readonly name: string
 }
 
 export class Session {
@@ -52,7 +58,6 @@ export class Session {
   /** Where replies are written: a header and the largest READ. */
   out = new Wire(Buffer.allocUnsafeSlow(REPLY + MAX_WRITE + 4096))
   readonly knobs: Knobs
-  readonly device: number
   readonly native: Native | undefined
   /** Who is asking. */
   cx: Context
@@ -66,18 +71,19 @@ export class Session {
   readonly negativeValid: Valid
   readonly #ops: { readonly [O in Op]: Ask }
   #caller: Caller
+  readonly #own: OwnPlace | undefined
 
   constructor(
     readonly x: Exchange,
-    { knobs, device, native }: SessionOptions,
+    { knobs, native, own }: SessionOptions,
   ) {
     const { capabilities } = x.lower
     this.table = new InodeTable(capabilities.stableInodes, (fd) => {
       this.ask('release', { fd, file: x.files.get(fd) })
     })
     this.knobs = knobs
-    this.device = device
     this.native = native
+    this.#own = own
     const ops: { [O in Op]?: Ask } = {}
     for (const op of OPS) ops[op] = syncPlan(x, op)
     this.#ops = ops as { readonly [O in Op]: Ask }
@@ -105,13 +111,19 @@ export class Session {
     throw new Error(`the stack's root cannot be mounted: ${stats.errno}, ${errnoText(stats.errno)}${hint}`)
   }
 
-  /** After INIT. */
-  begin({ flags }: InitOut): void {
+  /** After INIT. @param device the mount's */
+  begin({ flags }: InitOut, device: number): void {
     this.killpriv = (flags & INIT_FLAGS.FUSE_HANDLE_KILLPRIV_V2) !== 0n
     this.posixAcl = (flags & INIT_FLAGS.FUSE_POSIX_ACL) !== 0n
     if ((flags & INIT_FLAGS.FUSE_PASSTHROUGH) !== 0n && this.native !== undefined) {
-      this.backing = new Backing(this.native, this.device)
+      this.backing = new Backing(this.native, device)
     }
+  }
+
+  /** Whether `name` in `dir` is where the mount is: to ask what is there would be to wait for oneself. */
+  isOwn(dir: Inode, name: string): boolean {
+    const own = this.#own
+    return own !== undefined && dir.ino === own.ino && name === own.name && dir.dev === own.dev
   }
 
   /** Before a request is handled. */

@@ -1,19 +1,20 @@
 /** The thread that serves a mount. It makes the stack, says that it is ready, and reads requests until there are no more. */
+import { statSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { native } from '../native/index.js'
-import { Counters, MOUNTED } from './counters.js'
+import { Counters } from './counters.js'
 import { openDevice } from './device.js'
 import { dropOwn, isolate } from './isolate.js'
 import { type OffloadOptions, planOffload } from './offload.js'
 import { closeAll, initialise, makeRequestWire, serve } from './serve.js'
-import { Session } from './session.js'
+import { type OwnPlace, Session } from './session.js'
 import { exchangeFrom, isModule, readConfig, type Source } from './source.js'
 
 export interface WorkerData {
   readonly source: Exclude<Source, URL>
   /** The folder that a config's relative paths start from. */
   readonly base: string
-  readonly device: number
   readonly mountpoint: string
   readonly offload: OffloadOptions
   readonly shared: SharedArrayBuffer
@@ -29,8 +30,16 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'ended'; readonly keptBack: { readonly [reason: string]: number } }
 
-const { source, base, device, mountpoint, offload, shared } = workerData as WorkerData
+const { source, base, mountpoint, offload, shared } = workerData as WorkerData
 const tell = (message: FromWorker): void => parentPort?.postMessage(message)
+
+/** Where this thread sees its own mount. */
+const ownPlace = (): OwnPlace | undefined => {
+  const above = dirname(mountpoint)
+  if (above === mountpoint) return undefined
+  const { dev, ino } = statSync(above)
+  return { dev, ino, name: basename(mountpoint) }
+}
 
 const run = async (): Promise<void> => {
   const counters = new Counters(shared)
@@ -40,10 +49,15 @@ const run = async (): Promise<void> => {
   const built = await exchangeFrom(source, base)
   const { layers, lower } = built.whole
   const plan = planOffload(layers, lower.capabilities, offload)
-  const session = new Session(built.serving(plan.knobs), { knobs: plan.knobs, device, native: sys })
+  const session = new Session(built.serving(plan.knobs), {
+    knobs: plan.knobs,
+    native: sys,
+    own: isolated ? undefined : ownPlace(),
+  })
   session.prepare()
   tell({ type: 'ready', lower: lower.name, isolated, plan })
-  if (counters.awaited() !== MOUNTED) return
+  const device = counters.awaited()
+  if (device === undefined) return
   // Where mounts spread from one view to another, it has come here too.
   if (isolated) dropOwn(sys, mountpoint)
   const wire = makeRequestWire()

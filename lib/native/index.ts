@@ -7,6 +7,7 @@ import { type At, makeAt } from './at.js'
 import { type Cred, makeCred } from './cred.js'
 import { type Io, makeIo } from './io.js'
 import { type Mounting, makeMounting } from './mount.js'
+import { makeSocket, type Socket } from './socket.js'
 import { makeStat, type Stat } from './statx.js'
 import { sys } from './sys.js'
 import { makeXattr, type Xattr } from './xattr.js'
@@ -16,10 +17,11 @@ export * from './at.js'
 export { CLONE_FS, CLONE_NEWNS, type Cred } from './cred.js'
 export * from './io.js'
 export * from './mount.js'
+export type { Socket } from './socket.js'
 export * from './statx.js'
 export * from './xattr.js'
 
-export type Native = Xattr & At & Stat & Io & Cred & Mounting
+export type Native = Xattr & At & Stat & Io & Cred & Mounting & Socket
 
 let made: { readonly native: Native | undefined } | undefined
 
@@ -34,6 +36,7 @@ const make = (): Native | undefined => {
     ...makeIo(calls, arena),
     ...makeCred(calls, arena),
     ...makeMounting(calls, arena),
+    ...makeSocket(calls, arena),
   }
 }
 

@@ -1,52 +1,11 @@
 /** How a mount begins and ends, whoever ends it. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import test from 'ava'
 import { type MountError, mount } from '../../lib/fuse/index.js'
 import { mountAt } from '../../lib/fuse/mountinfo.js'
-import { inMount, needsFuse, obstacle, place, sh } from './support.js'
-
-const loader = new URL('../../scripts/ts-loader.mjs', import.meta.url).href
-const lib = join(import.meta.dirname, '../../lib')
-
-/** The command, started: resolves with its first line. */
-const start = async (args: readonly string[], script = join(lib, 'cli.ts'), limits = '') => {
-  const node = [process.execPath, '--conditions=plyfs-source', `--import=${loader}`, script, ...args]
-  const child = spawn('/bin/sh', ['-c', `${limits} exec "$@"`, 'sh', ...node], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    cwd: '/',
-  })
-  let text = ''
-  let complaint = ''
-  child.stderr.on('data', (chunk) => {
-    complaint += chunk
-  })
-  const first = new Promise<void>((resolve, reject) => {
-    child.stdout.on('data', (chunk) => {
-      text += chunk
-      if (text.includes('\n')) resolve()
-    })
-    child.on('exit', () => reject(new Error(complaint)))
-  })
-  await first
-  return { child, text: () => text, complaint: () => complaint }
-}
-/** Its status; the signal's name where one ended it. */
-const exit = (child: ChildProcess): Promise<number | string | null> => {
-  const { exitCode, signalCode } = child
-  if (exitCode !== null || signalCode !== null) return Promise.resolve(exitCode ?? signalCode)
-  return new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)))
-}
-
-const until = async (what: () => boolean): Promise<boolean> => {
-  for (let k = 0; k < 100; k++) {
-    if (what()) return true
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  return false
-}
+import { exit, inMount, lib, needsFuse, obstacle, place, sh, start, until } from './support.js'
 
 const stackFile = (dir: string): string => {
   const file = join(dir, 'stack.json')
@@ -73,7 +32,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 needsFuse('more files are held open than the default limit of descriptors', async (t) => {
   const { dir, mnt } = place(t)
   // Node raises it as far as it may: nothing else here does.
-  const { child } = await start(['mount', stackFile(dir), mnt], undefined, 'ulimit -Sn 1024;')
+  const { child } = await start(['mount', stackFile(dir), mnt], undefined, 'ulimit -Sn 1024; exec')
   const held: number[] = []
   try {
     for (let k = 0; k < 1100; k++) held.push(fs.openSync(join(mnt, String(k)), 'w+'))

@@ -16,7 +16,7 @@ import { REQUESTS } from './wire-fixtures.js'
 const sessionOf = (fs = stack()): Session => {
   const x = exchangeOf(fs) as Exchange
   const { knobs } = planOffload(x.layers, x.lower.capabilities)
-  return new Session(x, { knobs, device: -1, native: undefined })
+  return new Session(x, { knobs, native: undefined })
 }
 const wire = makeRequestWire()
 /** Sends a body under an opcode; the reply's errno (0: success), or undefined for none. */

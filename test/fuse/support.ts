@@ -1,5 +1,5 @@
 /** Mounts for tests: real ones, where the kernel lets us. */
-import { execFile, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -99,3 +99,43 @@ const run = promisify(execFile)
 /** A shell command that must succeed: what it prints. Its directory is never inside a mount of this process's making. */
 export const sh = async (script: string, cwd = '/'): Promise<string> =>
   (await run('/bin/sh', ['-ec', script], { cwd, maxBuffer: 1 << 26 })).stdout
+
+const loader = new URL('../../scripts/ts-loader.mjs', import.meta.url).href
+export const lib = join(import.meta.dirname, '../../lib')
+
+/** The command, started: resolves with its first line. `before`: what the shell says before it. */
+export const start = async (args: readonly string[], script = join(lib, 'cli.ts'), before = 'exec') => {
+  const node = [process.execPath, '--conditions=plyfs-source', `--import=${loader}`, script, ...args]
+  const child = spawn('/bin/sh', ['-c', `${before} "$@"`, 'sh', ...node], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: '/',
+  })
+  let text = ''
+  let complaint = ''
+  child.stderr.on('data', (chunk) => {
+    complaint += chunk
+  })
+  const first = new Promise<void>((resolve, reject) => {
+    child.stdout.on('data', (chunk) => {
+      text += chunk
+      if (text.includes('\n')) resolve()
+    })
+    child.on('exit', () => reject(new Error(complaint)))
+  })
+  await first
+  return { child, text: () => text, complaint: () => complaint }
+}
+/** Its status; the signal's name where one ended it. */
+export const exit = (child: ChildProcess): Promise<number | string | null> => {
+  const { exitCode, signalCode } = child
+  if (exitCode !== null || signalCode !== null) return Promise.resolve(exitCode ?? signalCode)
+  return new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)))
+}
+
+export const until = async (what: () => boolean): Promise<boolean> => {
+  for (let k = 0; k < 100; k++) {
+    if (what()) return true
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  return false
+}

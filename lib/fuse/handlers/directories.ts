@@ -90,6 +90,9 @@ const list =
     return encodeInPlace(out, at - REPLY)
   }
 
+/** The mount's own place. */
+const OWN = Failed.of('ELOOP')
+
 /** The entry before a record; nothing (which is not "no such name") where it cannot be had. */
 const putPlus = (
   s: Session,
@@ -102,7 +105,7 @@ const putPlus = (
   next: number,
 ): void => {
   const path = above === '/' ? `/${name}` : `${above}/${name}`
-  const stats = s.ask('lookup', { path, dentry: undefined, precise: true })
+  const stats = s.isOwn(dir, name) ? OWN : s.ask('lookup', { path, dentry: undefined, precise: true })
   if (stats instanceof Failed) {
     s.out.bytes.fill(0, at, at + DIRENTPLUS.dirent)
     return

@@ -10,7 +10,7 @@ import { ENTRY_OUT, FORGET_IN, LINK_IN, MKDIR_IN, MKNOD_IN, RENAME_IN, RENAME2_I
 import { refused, type Session } from '../session.js'
 import { REPLY, type RequestWire } from '../wire.js'
 
-const { ENOENT, EINVAL, ESTALE } = constants.errno
+const { ELOOP, ENOENT, EINVAL, ESTALE } = constants.errno
 const { O_RDONLY, O_RDWR, O_NOFOLLOW } = fs
 const S_IFREG = 0o100000
 /** linux/fs.h */
@@ -25,6 +25,7 @@ export const lookup = (s: Session, w: RequestWire): number => {
   if (dir === undefined) return -ESTALE
   const { name } = w
   if (name === '.' || name === '..') return lookupDots(s, dir, name)
+  if (s.isOwn(dir, name)) return -ELOOP
   const path = s.table.pathIn(dir, name)
   if (path === undefined) return -ENOENT
   const stats = lookupAt(s, path)
