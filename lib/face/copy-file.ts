@@ -23,6 +23,8 @@ export const COPY_OPS: readonly Op[] = [
   'getattr',
   'setattr',
   'copy_file_range',
+  'read',
+  'write',
   'release',
   'unlink',
   'statfs',
@@ -113,9 +115,28 @@ function* fill(
       offsetOut: offset,
       length,
     })
-    if (copied instanceof Failed) return copied
+    if (copied instanceof Failed) return ELSEWISE.has(copied.errno) ? yield* byHand(v, from, to, offset) : copied
     offset += copied
     if (copied === 0 || (offset >= stats.size && stats.size > 0)) return undefined
+  }
+}
+
+/** Where copy_file_range(2) says so, libuv copies in another way: between two filesystems, for one. */
+const ELSEWISE = new Set(['EXDEV', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP', 'EINVAL', 'EPERM'])
+const BY_HAND = 1 << 18
+function* byHand(v: View, from: number, to: number, offset: number): Steps<Failed | undefined> {
+  const buffer = Buffer.allocUnsafeSlow(BY_HAND)
+  const [file, fileOut] = [v.x.files.get(from), v.x.files.get(to)]
+  for (let at = offset; ; ) {
+    const length = yield* tryAsk('read', { fd: from, file, buffer, offset: 0, length: BY_HAND, position: at })
+    if (length instanceof Failed || length === 0) return length === 0 ? undefined : length
+    for (let done = 0; done < length; ) {
+      const rest = { buffer, offset: done, length: length - done, position: at + done }
+      const written = yield* tryAsk('write', { fd: to, file: fileOut, ...rest })
+      if (written instanceof Failed) return written
+      done += written
+    }
+    at += length
   }
 }
 

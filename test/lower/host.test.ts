@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { createFsFromVolume, Volume } from 'memfs'
+import { requestCount } from '../../layers/index.js'
+import { fail, layer, stack } from '../../lib/index.js'
 import { hostLower } from '../../lib/lower/host.js'
 import { host } from '../../lib/lower/index.js'
 import { nodeFsLower } from '../../lib/lower/node-fs.js'
 import type { Lower } from '../../lib/lower.js'
 import type { Op, Reply, Request } from '../../lib/op.js'
 import { Failed } from '../../lib/verdict.js'
+import { invoke } from '../laws/model.js'
 
 const dir = nodeFs.realpathSync(nodeFs.mkdtempSync(join(tmpdir(), 'plyfs-host-')))
 test.after.always(() => nodeFs.rmSync(dir, { recursive: true, force: true }))
@@ -105,4 +108,25 @@ test('an object with half of node:fs', async (t) => {
   const fd = syncOnly.ops.open.sync({ path: '/f', flags: constants.O_RDONLY, mode: 0 }) as number
   t.is(syncOnly.ops.lseek.sync({ fd, offset: 0, whence: 4 }), 4)
   t.is(syncOnly.ops.rename.sync({ path: '/f', newPath: '/g', flags: 1 }), Failed.of('EINVAL'))
+})
+
+test('copyFile copies in another way where the kernel does not, between two filesystems for one', async (t) => {
+  const contents = Buffer.alloc(600_000, 'some text')
+  const from = `${dir}/copied`
+  nodeFs.writeFileSync(from, contents)
+  const shm = nodeFs.existsSync('/dev/shm') ? nodeFs.mkdtempSync('/dev/shm/plyfs-') : dir
+  t.teardown(() => nodeFs.rmSync(shm, { recursive: true, force: true }))
+  const refused = ['EXDEV', 'ENOSYS', 'EOPNOTSUPP', 'EINVAL'] as const
+  const layers = refused.map((errno) => layer('cannot', { copy_file_range: { request: () => fail(errno) } }))
+  for (const fs of [stack(host(), [requestCount()]), ...layers.map((each) => stack(host(), [each]))]) {
+    for (const how of [0, 1, 2]) {
+      const to = `${shm}/copy-${how}`
+      await invoke(fs, how, 'copyFile', from, to)
+      t.true(nodeFs.readFileSync(to).equals(contents))
+      await t.throwsAsync(() => invoke(fs, how, 'copyFile', from, to, constants.COPYFILE_EXCL), { code: 'EEXIST' })
+    }
+  }
+  const broken = layer('broken', { copy_file_range: { request: () => fail('EIO') } })
+  t.throws(() => stack(host(), [broken]).copyFileSync(from, `${dir}/none`), { code: 'EIO' })
+  t.false(nodeFs.existsSync(`${dir}/none`))
 })
