@@ -136,10 +136,11 @@ export const readOnly = (options?: Readonly<Record<string, never>>): ReadOnlyLay
         if (there instanceof Failed) return there
         if (!there.exists) return refuse()
         if (exclusive) return EEXIST
-        if ((req.flags & WRITING) === 0) return yield* attempt('open', { ...req, flags: req.flags & ~O_CREAT })
         const stats = yield* attempt('getattr', { path: req.path, follow: true, precise: false })
         if (stats instanceof Failed) return stats
-        return (stats.mode & S_IFMT) === S_IFDIR ? EISDIR : refuse()
+        if ((stats.mode & S_IFMT) === S_IFDIR) return EISDIR
+        if ((req.flags & WRITING) !== 0) return refuse()
+        return yield* attempt('open', { ...req, flags: req.flags & ~O_CREAT })
       },
     },
   }

@@ -7,17 +7,20 @@ import {
   type ExtensionMap,
   Failed,
   hardened,
+  O_ACCMODE,
   O_CREAT,
   O_EXCL,
   type Request,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
 } from '../../lib/layer.js'
 import type { Account, Counted } from './account.js'
 
 const EDQUOT = Failed.of('EDQUOT')
+const EISDIR = Failed.of('EISDIR')
 const EMFILE = Failed.of('EMFILE')
 const ENOTSUP = Failed.of('ENOTSUP')
-const S_IFMT = 0o170000
-const S_IFREG = 0o100000
 const O_APPEND = 0o2000
 const FALLOC_PUNCH_HOLE = 2
 
@@ -69,12 +72,31 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
   }
   hardened(note)
 
+  function* isDirectory(fd: number): Asking<boolean> {
+    const stats = yield* attempt('getattr', lookAt(fd))
+    return !(stats instanceof Failed) && (stats.mode & S_IFMT) === S_IFDIR
+  }
+  hardened(isDirectory)
+  function* closed(req: Request<'release'>): Around<'release'> {
+    const out = yield* attempt('release', req)
+    if (handles.delete(req.fd)) account.handles--
+    account.closed(req.fd)
+    return out
+  }
+  hardened(closed)
+
   /** What is there is opened; what is not takes a name. */
   function* created(req: Request<'create'>): Around<'create'> {
     const { flags } = req
+    // No file has such a name: the lower refuses it, whatever is there.
+    if (/\/\.{0,2}$/.test(req.path)) return yield* opened('create', req)
     const existing = { ...req, flags: flags & ~O_CREAT }
     if ((flags & O_EXCL) === 0) {
       const out = yield* opened('open', existing)
+      if (typeof out === 'number' && (flags & O_ACCMODE) === 0 && (yield* isDirectory(out))) {
+        yield* closed({ fd: out })
+        return EISDIR
+      }
       if (!(out instanceof Failed) || out.errno !== 'ENOENT') return out
     }
     if (!account.has('files', 1) || isTooDeep(req.path)) return EDQUOT
@@ -145,10 +167,7 @@ export const fileHooks = (account: Account, counts: boolean, isTooDeep: (path: s
     },
     release: {
       *around(req) {
-        const out = yield* attempt('release', req)
-        if (handles.delete(req.fd)) account.handles--
-        account.closed(req.fd)
-        return out
+        return yield* closed(req)
       },
     },
     ...(counts

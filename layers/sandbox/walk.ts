@@ -187,7 +187,8 @@ export function* walk(q: Question, warden: Warden): Generator<Call<Op>, Place | 
     }
     if (last) {
       if (!satisfies(q, mask, type === S_IFDIR)) return warden.refuse(q, here)
-      if (slashed && type !== S_IFDIR) return Failed.of('ENOTDIR')
+      // No file can be made by a name with a slash after it, whatever is there.
+      if (slashed && type !== S_IFDIR) return Failed.of(q.op === 'create' ? 'EISDIR' : 'ENOTDIR')
       return place(here, true, false, out, suffix)
     }
     if (type !== S_IFDIR) return blocked(q, warden, mask, here, slice(rest, end), Failed.of('ENOTDIR'))

@@ -92,7 +92,7 @@ export const later = (pick: Picker, sync: Sync): Pick<Lower['ops'], PoolOp> => {
       seek(walk, flags, mode, tries, done)
       return
     }
-    const fd = walk.name === '' && !creates ? calls.reopen(walk.dir, flags) : Failed.of(opensNothing(flags))
+    const fd = walk.name === '' && !creates ? calls.reopen(walk.dir, flags) : Failed.of(opensNothing(walk, flags))
     walk.release()
     done(null, fd)
   }
@@ -181,5 +181,6 @@ export const later = (pick: Picker, sync: Sync): Pick<Lower['ops'], PoolOp> => {
   }
 }
 
-const opensNothing = (flags: number): string =>
-  (flags & (O_CREAT | O_EXCL)) === (O_CREAT | O_EXCL) ? 'EEXIST' : 'EISDIR'
+/** What makes a file refuses `/`, `.` and `..` as what is there; a slash after a name, whatever is there. */
+const opensNothing = ({ name }: Seeker, flags: number): string =>
+  !isPlain(name) && (flags & (O_CREAT | O_EXCL)) === (O_CREAT | O_EXCL) ? 'EEXIST' : 'EISDIR'
