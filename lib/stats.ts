@@ -1,12 +1,10 @@
 /** Stats as plyfs makes and copies them: the same prototype, own fields and order as node:fs's. */
 import { type BigIntStats, Stats as NodeStats, statSync } from 'node:fs'
+import { ExactStats, PRECISE, type PreciseStats } from './exact-stats.js'
 import type { Stats } from './op.js'
 
 // Up to Node 21 a Stats owns its four Dates; later ones derive them from the prototype when asked.
 const ownsDates = Object.hasOwn(statSync('/'), 'atime')
-
-/** Where a reply to a `precise` getattr keeps its 64-bit numbers. */
-const PRECISE: unique symbol = Symbol('plyfs.precise')
 
 interface Draft {
   dev: number
@@ -27,7 +25,7 @@ interface Draft {
   mtime?: Date
   ctime?: Date
   birthtime?: Date
-  [PRECISE]?: BigIntStats
+  [PRECISE]?: PreciseStats
 }
 
 /** The fields of Stats that are numbers; a Stats itself is one. */
@@ -82,6 +80,12 @@ export const makeStats = (from: StatFields): Stats => {
   return made as Stats
 }
 
+/** Stats of what statx(2) wrote into `words` from index `at` on; exact, where that is asked for. */
+export const fromStatx = (words: Uint32Array, at: number, precise: boolean): Stats => {
+  const told = new ExactStats(words, at)
+  return (precise ? told : new Make(told)) as Stats
+}
+
 /** Written out as Draft is: a function for both would be one that no engine sees through. */
 class Numbers {
   dev: number
@@ -124,9 +128,9 @@ export const keepStats = (from: StatFields): StatFields => {
 }
 
 /** The 64-bit numbers of a reply to a `precise` request, where it has them. */
-export const preciseOf = (stats: Stats): BigIntStats | undefined => (stats as Draft)[PRECISE]
+export const preciseOf = (stats: Stats): PreciseStats | undefined => (stats as Draft)[PRECISE]
 
-const setPrecise = (stats: Draft, precise: BigIntStats): void => {
+const setPrecise = (stats: Draft, precise: PreciseStats): void => {
   Object.defineProperty(stats, PRECISE, { value: precise, enumerable: false, configurable: true, writable: true })
 }
 

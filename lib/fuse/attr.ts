@@ -1,5 +1,5 @@
 /** Stats, written where the kernel reads attributes: without an object between. */
-import type { BigIntStats } from 'node:fs'
+import { ExactStats, type PreciseStats } from '../exact-stats.js'
 import type { Stats } from '../op.js'
 import { preciseOf } from '../stats.js'
 import { ATTR, SX_TIME } from './layout.js'
@@ -9,8 +9,19 @@ type Time = 'atime' | 'mtime' | 'ctime' | 'birthtime'
 
 let seconds = 0
 let nanoseconds = 0
-/** Splits a time; exact where the reply was `precise` and no layer has changed it since. */
-const split = (stats: Stats, precise: BigIntStats | undefined, time: Time): void => {
+/** Splits a time of `sec` seconds and `nsec` nanoseconds, if no layer has made another of it since. */
+const splitExact = (ms: number, sec: number, nsec: number): void => {
+  if (sec * 1000 + nsec / 1e6 === ms) {
+    seconds = sec
+    nanoseconds = nsec
+  } else splitRounded(ms)
+}
+const splitRounded = (ms: number): void => {
+  seconds = Math.floor(ms / 1000)
+  nanoseconds = Math.min(999_999_999, Math.max(0, Math.round((ms - seconds * 1000) * 1e6)))
+}
+/** Exact where the reply was `precise` and no layer has changed it since. */
+const split = (stats: Stats, precise: PreciseStats | undefined, time: Time): void => {
   const ms = stats[`${time}Ms`]
   seconds = Math.floor(ms / 1000)
   if (precise !== undefined) {
@@ -24,22 +35,26 @@ const split = (stats: Stats, precise: BigIntStats | undefined, time: Time): void
       return
     }
   }
-  nanoseconds = Math.min(999_999_999, Math.max(0, Math.round((ms - seconds * 1000) * 1e6)))
+  splitRounded(ms)
 }
 
 /** struct fuse_attr at `at`. */
 export const putStats = (view: DataView, at: number, stats: Stats, ino: number): void => {
-  const precise = preciseOf(stats)
   setU64(view, at + ATTR.ino, ino)
   setU64(view, at + ATTR.size, stats.size)
   setU64(view, at + ATTR.blocks, stats.blocks)
-  split(stats, precise, 'atime')
+  const exact = stats instanceof ExactStats ? stats : undefined
+  const precise = exact === undefined ? preciseOf(stats) : undefined
+  if (exact === undefined) split(stats, precise, 'atime')
+  else splitExact(exact.atimeMs, exact.atimeSec, exact.atimeNsec)
   setU64(view, at + ATTR.atime, seconds)
   view.setUint32(at + ATTR.atimensec, nanoseconds, true)
-  split(stats, precise, 'mtime')
+  if (exact === undefined) split(stats, precise, 'mtime')
+  else splitExact(exact.mtimeMs, exact.mtimeSec, exact.mtimeNsec)
   setU64(view, at + ATTR.mtime, seconds)
   view.setUint32(at + ATTR.mtimensec, nanoseconds, true)
-  split(stats, precise, 'ctime')
+  if (exact === undefined) split(stats, precise, 'ctime')
+  else splitExact(exact.ctimeMs, exact.ctimeSec, exact.ctimeNsec)
   setU64(view, at + ATTR.ctime, seconds)
   view.setUint32(at + ATTR.ctimensec, nanoseconds, true)
   view.setUint32(at + ATTR.mode, stats.mode, true)

@@ -93,14 +93,12 @@ export class KernelResolver implements Resolver {
 
   stat(path: Path, follow: boolean, precise: boolean): Stats | Failed {
     const { raw } = this
-    if (!precise) {
-      const name = relative(path)
-      // In the root itself there is no way to be led astray.
-      if (path !== '' && isPlain(name)) {
-        const result = raw.statx(this.root, name)
-        if (result < 0) return failed(result)
-        if ((raw.mode() & S_IFMT) !== S_IFLNK || !follow) return raw.stats()
-      }
+    const name = relative(path)
+    // In the root itself there is no way to be led astray.
+    if (path !== '' && isPlain(name)) {
+      const result = raw.statx(this.root, name)
+      if (result < 0) return failed(result)
+      if ((raw.mode() & S_IFMT) !== S_IFLNK || !follow) return raw.stats(precise)
     }
     const held = this.hold(path, follow)
     if (held instanceof Failed) return held

@@ -40,11 +40,12 @@ const make = (fast: Raw, all: Native): Calls => {
   const pair = (name: string, newName: string): boolean => isPlain(name) && isLast(newName)
 
   const setattr = (held: Held, set: Attributes): Failed | undefined => {
-    const seen = fast.statx(held, '')
-    if (seen < 0) return failed(seen)
-    const isLink = (fast.mode() & S_IFMT) === S_IFLNK
-    if (isLink && set.mode !== undefined) return EOPNOTSUPP
-    if (isLink && set.size !== undefined) return EINVAL
+    if (set.mode !== undefined || set.size !== undefined) {
+      const seen = fast.statx(held, '')
+      if (seen < 0) return failed(seen)
+      const isLink = (fast.mode() & S_IFMT) === S_IFLNK
+      if (isLink) return set.mode !== undefined ? EOPNOTSUPP : EINVAL
+    }
     if (set.size !== undefined) {
       const cut = plain.setattr(held, { size: set.size })
       if (cut !== undefined) return cut
@@ -74,7 +75,9 @@ const make = (fast: Raw, all: Native): Calls => {
     }
     const [a, aNs] = timespec(atime, atimeNs)
     const [m, mNs] = timespec(mtime, mtimeNs)
-    return ended(all.utimensat(AT_FDCWD, at(held), a, aNs, m, mNs, 0))
+    const done = all.utimensat(held, '', a, aNs, m, mNs, AT_EMPTY_PATH)
+    // Before Linux 5.11.
+    return ended(done === -EINVAL_NUMBER ? all.utimensat(AT_FDCWD, at(held), a, aNs, m, mNs, 0) : done)
   }
 
   return {
@@ -88,9 +91,8 @@ const make = (fast: Raw, all: Native): Calls => {
     hold: (dir, name) => (isPlain(name) ? valued(fast.openat(dir, name, O_PATH | O_NOFOLLOW, 0)) : EINVAL),
     lstat: (dir, name, precise) => {
       if (!isPlain(name)) return EINVAL
-      if (precise) return plain.lstat(dir, name, true)
       const result = fast.statx(dir, name)
-      return result < 0 ? failed(result) : fast.stats()
+      return result < 0 ? failed(result) : fast.stats(precise)
     },
     readlink: (dir, name) => {
       if (name !== '' && !isPlain(name)) return EINVAL
@@ -111,9 +113,8 @@ const make = (fast: Raw, all: Native): Calls => {
     rename: (dir, name, newDir, newName, flags) =>
       isLast(name) && isLast(newName) ? ended(all.renameat2(dir, name, newDir, newName, flags)) : EINVAL,
     stat: (held, precise) => {
-      if (precise) return plain.stat(held, true)
       const result = fast.statx(held, '')
-      return result < 0 ? failed(result) : fast.stats()
+      return result < 0 ? failed(result) : fast.stats(precise)
     },
     access: (held, mask) => {
       const result = fast.access(held, mask)

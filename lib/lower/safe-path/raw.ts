@@ -7,7 +7,7 @@ import { type Arg, sys } from '../../native/sys.js'
 import type { Stats } from '../../op.js'
 import { pathBytes } from '../../path-bytes.js'
 import { charCodeAt } from '../../primordials.js'
-import { makeStats } from '../../stats.js'
+import { fromStatx } from '../../stats.js'
 
 const { EINVAL, ENAMETOOLONG } = constants.errno
 const SLASH = 47
@@ -38,8 +38,8 @@ export interface Raw {
   statx(dir: number, name: string): number
   /** The mode that the last `statx` found. */
   mode(): number
-  /** All that it found, as node:fs would say it. */
-  stats(): Stats
+  /** All that it found, as node:fs would say it; exactly, where that is asked for. */
+  stats(precise: boolean): Stats
   /** readlinkat(2) of a name, or of the held link itself for ''. */
   readlinkat(dir: number, name: string): number
   /** The target that the last `readlinkat` of `length` bytes found: read it before the next call. */
@@ -110,17 +110,6 @@ const make = (): Raw | undefined => {
     bytes[length] = 0
     return 0
   }
-  const u32 = (at: number): number => words[(STATX + at) >> 2] as number
-  const u64 = (at: number): number => u32(at) + u32(at + 4) * 2 ** 32
-  const ms = (at: number): number => (u32(at) + (u32(at + 4) | 0) * 2 ** 32) * 1000 + u32(at + 8) / 1e6
-  /** glibc's makedev(3), which st_dev and st_rdev are told in. */
-  const device = (at: number): number => {
-    const major = u32(at)
-    const minor = u32(at + 4)
-    const low = (major & 0xfff) * 2 ** 8 + (minor & 0xff) + (minor >>> 8) * 2 ** 20
-    return major < 0x1000 ? low : low + (major >>> 12) * 2 ** 44
-  }
-
   return {
     openat2: (dir, name, flags, mode, resolve) => {
       const failed = put(name, SLASH)
@@ -137,23 +126,7 @@ const make = (): Raw | undefined => {
         ? statx5(dir, empty, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_ALL, statx)
         : put(name, 0) || statx5(dir, path, AT_SYMLINK_NOFOLLOW, STATX_ALL, statx),
     mode: () => halves[(STATX + 0x1c) >> 1] as number,
-    stats: () =>
-      makeStats({
-        dev: device(0x88),
-        mode: halves[(STATX + 0x1c) >> 1] as number,
-        nlink: u32(0x10),
-        uid: u32(0x14),
-        gid: u32(0x18),
-        rdev: device(0x80),
-        blksize: u32(0x04),
-        ino: u64(0x20),
-        size: u64(0x28),
-        blocks: u64(0x30),
-        atimeMs: ms(0x40),
-        mtimeMs: ms(0x70),
-        ctimeMs: ms(0x60),
-        birthtimeMs: ms(0x50),
-      }),
+    stats: (precise) => fromStatx(words, STATX >> 2, precise),
     readlinkat: (dir, name) =>
       name === '' ? readlinkat(dir, empty, text, TEXT_SIZE) : put(name, 0) || readlinkat(dir, path, text, TEXT_SIZE),
     target: (length) => buffer.subarray(TEXT, TEXT + length),
