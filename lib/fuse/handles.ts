@@ -6,9 +6,12 @@ import type { Inode } from './inode-table.js'
 export class Handle {
   /** A listing, taken when reading begins; of directories only. */
   entries: readonly Entry[] | undefined = undefined
-  /** How the kernel reads and writes it: see backing.ts. */
   /** Its descriptor is its inode's, and closed with that. */
   borrowed = false
+  /** Who opened it. */
+  uid = 0
+  gid = 0
+  /** How the kernel reads and writes it: see backing.ts. */
   io: 'passed' | 'cached' | 'direct' = 'cached'
 
   constructor(

@@ -45,6 +45,11 @@ export class Inode {
   /** As last told. */
   uid = 0
   gid = 0
+  /** As last told with its name. */
+  ctimeMs = 0
+  /** Extended attributes that it does not have, and until when that counts: see absent-xattrs.ts. */
+  absent = 0
+  absentUntil = 0
   /** Where its open files are, for what has no name any more. */
   handles: Handle[] | undefined = undefined
   /**

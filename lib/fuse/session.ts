@@ -7,6 +7,7 @@ import type { Native } from '../native/index.js'
 import { OPS, type Op, type Reply, type Request, type Stats } from '../op.js'
 import { Failed } from '../verdict.js'
 import { INIT_FLAGS } from './abi.js'
+import { AbsentXattrs } from './absent-xattrs.js'
 import { putStats } from './attr.js'
 import { Backing } from './backing.js'
 import { encodeInPlace } from './encode.js'
@@ -66,6 +67,7 @@ export class Session {
   /** Whether the kernel reports what a change owes: FUSE_HANDLE_KILLPRIV_V2. */
   killpriv = false
   posixAcl = false
+  readonly absentXattrs: AbsentXattrs | undefined
   readonly entryValid: Valid
   readonly attrValid: Valid
   readonly negativeValid: Valid
@@ -91,6 +93,7 @@ export class Session {
     this.cx = x.context(x.caller)
     const isRoot = process.geteuid?.() === 0
     this.ids = native !== undefined && isRoot && capabilities.kernelFiles === true ? new CallerIds(native) : undefined
+    this.absentXattrs = knobs.killpriv && knobs.attrTtl > 0 ? new AbsentXattrs(knobs.attrTtl * 1000) : undefined
     this.entryValid = new Valid(knobs.entryTtl)
     this.attrValid = new Valid(knobs.attrTtl)
     this.negativeValid = new Valid(knobs.negativeTtl)
@@ -176,6 +179,11 @@ export class Session {
   putEntry(at: number, inode: Inode, stats: Stats): void {
     const { view } = this.out
     inode.nlookup++
+    if (inode.ctimeMs !== stats.ctimeMs) {
+      // Others may have changed its extended attributes.
+      inode.ctimeMs = stats.ctimeMs
+      this.absentXattrs?.forget(inode)
+    }
     inode.uid = stats.uid
     inode.gid = stats.gid
     setU64(view, at + ENTRY_OUT.nodeid, inode.id)

@@ -18,6 +18,7 @@ import {
 } from '../abi.js'
 import { putStatxTime } from '../attr.js'
 import { encodeEmpty, encodeInPlace, encodeStatfs } from '../encode.js'
+import type { Handle } from '../handles.js'
 import type { Inode } from '../inode-table.js'
 import { ACCESS_IN, ATTR_OUT, GETATTR_IN, SETATTR_IN, STATX, STATX_IN, STATX_OUT } from '../layout.js'
 import { refused, type Session, type Target } from '../session.js'
@@ -32,13 +33,31 @@ const S_IFMT = 0o170000
 const S_IFREG = 0o100000
 const S_IFDIR = 0o040000
 
-/** By the open file that the request names, if it does; else by name, else by any open file. */
+/** By the open file that the request names, if it does; else by one of the caller's, by name, or by any open file. */
 const targetOf = (s: Session, inode: Inode, byFh: boolean, fh: number): Target | undefined => {
   if (byFh) {
     const handle = s.handles.get(fh)
     if (handle !== undefined && handle.fd !== -1) return s.opened(handle)
   }
-  return s.target(inode)
+  return ownFile(s, inode) ?? s.target(inode)
+}
+
+/**
+ * What the caller has opened to write under the file's present name: whatever may be done by that name may be done to it,
+ * and takes one system call where the name takes three.
+ */
+const ownFile = (s: Session, inode: Inode): Target | undefined => {
+  const { handles } = inode
+  if (handles === undefined || s.x.lower.capabilities.kernelFiles !== true) return undefined
+  const path = s.table.pathOf(inode)
+  if (path === undefined) return undefined
+  const { uid, gid } = s.cx.caller
+  for (let k = 0; k < handles.length; k++) {
+    const handle = handles[k] as Handle
+    if ((handle.flags & O_ACCMODE) === 0 || handle.uid !== uid || handle.gid !== gid) continue
+    if (handle.fd !== -1 && handle.file?.path === path) return s.opened(handle)
+  }
+  return undefined
 }
 
 /** Asked by name and gone: whoever has it open can still ask; others look its name up anew. */

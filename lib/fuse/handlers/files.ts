@@ -40,6 +40,8 @@ const openFlags = (flags: number): number =>
 /** Registers what the lower has opened, and puts fuse_open_out at `at`. */
 const opened = (s: Session, at: number, inode: Inode, fd: number, flags: number, mode: number): Handle => {
   const handle = s.handles.open(inode, fd, flags, s.x.files.get(fd))
+  handle.uid = s.cx.caller.uid
+  handle.gid = s.cx.caller.gid
   let out = s.knobs.keepCache ? FOPEN_KEEP_CACHE : 0
   const passed = s.backing?.open(handle, mode) ?? 0
   // The kernel refuses the two together.
@@ -98,6 +100,7 @@ const created = (s: Session, fd: number, flags: number, adopt: (stats: Stats) =>
   }
   const inode = adopt(stats)
   s.putEntry(REPLY, inode, stats)
+  if ((flags & O_EXCL) !== 0) s.absentXattrs?.made(inode)
   opened(s, REPLY + ENTRY_OUT.SIZE, inode, fd, flags, stats.mode)
   return encodeInPlace(s.out, ENTRY_OUT.SIZE + OPEN_OUT.SIZE)
 }
@@ -131,7 +134,7 @@ export const create = (s: Session, w: RequestWire): number => {
   const made = flags | O_CREAT | (asked & O_EXCL)
   const fd = s.askAsCaller(w, 'create', { path, dentry: undefined, flags: made, mode })
   if (fd instanceof Failed) return refused(fd)
-  return created(s, fd, flags, (stats) => s.table.adopt(dir, name, stats))
+  return created(s, fd, made, (stats) => s.table.adopt(dir, name, stats))
 }
 
 export const read = (s: Session, w: RequestWire): number => {

@@ -18,6 +18,13 @@ const targetOf = (s: Session, w: RequestWire): Target | undefined => {
   const inode = s.table.get(w.nodeid)
   return inode === undefined ? undefined : s.target(inode)
 }
+/** The same for a change of them. */
+const changingOf = (s: Session, w: RequestWire): Target | undefined => {
+  const inode = s.table.get(w.nodeid)
+  if (inode === undefined) return undefined
+  s.absentXattrs?.forget(inode)
+  return s.target(inode)
+}
 /** A request of size 0 asks how much room the answer takes. */
 const sized = (s: Session, size: number, answer: Uint8Array): number => {
   if (size === 0) return encodeU32(s.out, answer.length)
@@ -26,14 +33,21 @@ const sized = (s: Session, size: number, answer: Uint8Array): number => {
 
 export const getxattr = (s: Session, w: RequestWire): number => {
   if (!s.knobs.xattrs) return -ENOSYS
-  const target = targetOf(s, w)
+  const inode = s.table.get(w.nodeid)
+  if (inode === undefined) return -ESTALE
+  const { name } = w
+  const absent = s.absentXattrs?.of(inode, name) ?? 0
+  if (absent !== 0) return -absent
+  const target = s.target(inode)
   if (target === undefined) return -ESTALE
   const { path, fd, file } = target
-  const value = s.ask('getxattr', { path, fd, file, dentry: undefined, follow: false, name: w.name })
+  const value = s.ask('getxattr', { path, fd, file, dentry: undefined, follow: false, name })
   if (value instanceof Failed) {
     // To whoever minds ACLs, ENOTSUP would be a failure, and not the answer that there is none.
-    const isAbsent = s.posixAcl && value.errno === 'ENOTSUP' && w.name.startsWith(ACL)
-    return isAbsent ? -ENODATA : refused(value)
+    const isAbsent = s.posixAcl && value.errno === 'ENOTSUP' && name.startsWith(ACL)
+    const errno = isAbsent ? -ENODATA : refused(value)
+    s.absentXattrs?.note(inode, name, -errno)
+    return errno
   }
   return sized(s, w.u32(GETXATTR_IN.size), value)
 }
@@ -51,7 +65,7 @@ export const listxattr = (s: Session, w: RequestWire): number => {
 
 export const setxattr = (s: Session, w: RequestWire): number => {
   if (!s.knobs.xattrs) return -ENOSYS
-  const target = targetOf(s, w)
+  const target = changingOf(s, w)
   if (target === undefined) return -ESTALE
   const { path, fd, file } = target
   // The request's own bytes are used again; a layer may keep what it is given.
@@ -71,7 +85,7 @@ export const setxattr = (s: Session, w: RequestWire): number => {
 
 export const removexattr = (s: Session, w: RequestWire): number => {
   if (!s.knobs.xattrs) return -ENOSYS
-  const target = targetOf(s, w)
+  const target = changingOf(s, w)
   if (target === undefined) return -ESTALE
   const { path, fd, file } = target
   const failed = s.ask('removexattr', { path, fd, file, dentry: undefined, follow: false, name: w.name })

@@ -1,0 +1,118 @@
+/** What a mount's session does not ask the lower for, and when it asks all the same. */
+import { chmodSync, constants as fs, mkdtempSync, rmSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import { metadataCache, xattrElision } from '../../layers/index.js'
+import { FATTR_MODE, OPCODES } from '../../lib/fuse/abi.js'
+import { CREATE_IN, ENTRY_OUT, GETXATTR_IN, RELEASE_IN, SETATTR_IN, SETXATTR_IN } from '../../lib/fuse/layout.js'
+import type { Session } from '../../lib/fuse/session.js'
+import { REPLY } from '../../lib/fuse/wire.js'
+import { type Layer, layer, NEXT, stack } from '../../lib/index.js'
+import { rooted } from '../../lib/lower/index.js'
+import { native } from '../../lib/native/index.js'
+import { ask, sessionOf, text } from './messages.js'
+
+const rootedTest = native() === undefined ? test.skip : test
+const { ENODATA } = constants.errno
+const MODE = 0o100644
+const USER = 1000
+
+const folder = (t: ExecutionContext): string => {
+  const dir = mkdtempSync(join(tmpdir(), 'plyfs-fewer-'))
+  t.teardown(() => rmSync(dir, { recursive: true }))
+  return dir
+}
+const u32 = (size: number, fields: readonly (readonly [number, number])[]): Buffer => {
+  const body = Buffer.alloc(size)
+  for (const [at, value] of fields) body.writeUInt32LE(value, at)
+  return body
+}
+/** Makes `name` in the root, and leaves it open: its node. */
+const create = (t: ExecutionContext, s: Session, name: string, flags: number, uid = 0): number => {
+  const body = u32(CREATE_IN.SIZE, [
+    [CREATE_IN.flags, flags | fs.O_CREAT],
+    [CREATE_IN.mode, MODE],
+  ])
+  t.is(ask(s, OPCODES.create, 1, Buffer.concat([body, text(name)]), uid), 0)
+  return s.out.view.getUint32(REPLY + ENTRY_OUT.nodeid, true)
+}
+
+rootedTest('what its caller has open to write is changed by that file, all else by name', (t) => {
+  const dir = folder(t)
+  const asked: (boolean | undefined)[] = []
+  const onlooker: Layer = layer('onlooker', {
+    setattr: {
+      request: ({ fd }) => {
+        asked.push(fd !== undefined)
+        return NEXT
+      },
+    },
+  })
+  const s = sessionOf(stack(rooted(dir), [onlooker]))
+  const chmod = (id: number, uid: number): boolean | undefined => {
+    const set = u32(SETATTR_IN.SIZE, [
+      [SETATTR_IN.valid, FATTR_MODE],
+      [SETATTR_IN.mode, 0o600],
+    ])
+    t.is(ask(s, OPCODES.setattr, id, set, uid), 0)
+    return asked.pop()
+  }
+  const file = create(t, s, 'file', fs.O_WRONLY, USER)
+  t.true(chmod(file, USER))
+  t.false(chmod(file, 0), 'by another')
+  t.false(chmod(create(t, s, 'read', fs.O_RDONLY), 0), 'open to be read only')
+  // Under its new name the caller may not be allowed what it was under the old one.
+  t.is(ask(s, OPCODES.rename, 1, Buffer.concat([u32(8, [[0, 1]]), text('file'), text('moved')])), 0)
+  t.false(chmod(file, USER), 'renamed since')
+  const { fh } = s.handles.get(0) ?? t.fail()
+  t.is(ask(s, OPCODES.release, file, u32(RELEASE_IN.SIZE, [[RELEASE_IN.fh, fh]])), 0)
+  t.false(chmod(file, USER), 'closed')
+})
+
+rootedTest('an extended attribute that is not there is asked for once', async (t) => {
+  const dir = folder(t)
+  let asked = 0
+  const counter: Layer = layer('counter', {
+    getxattr: {
+      request: () => {
+        asked++
+        return NEXT
+      },
+    },
+  })
+  const layersOf = (ttlMs: number) => [counter, xattrElision(), metadataCache({ ttlMs })]
+  const s = sessionOf(stack(rooted(dir), layersOf(60_000)))
+  const name = 'security.capability'
+  /** What is answered, and how often the stack was asked for it. */
+  const get = (id: number, of = s) => {
+    asked = 0
+    return [ask(of, OPCODES.getxattr, id, Buffer.concat([Buffer.alloc(GETXATTR_IN.SIZE), text(name)])), asked]
+  }
+  const first = create(t, s, 'first', fs.O_RDWR)
+  t.deepEqual(get(first), [ENODATA, 1])
+  t.deepEqual(get(first), [ENODATA, 0])
+  t.deepEqual(get(create(t, s, 'second', fs.O_RDWR | fs.O_EXCL)), [ENODATA, 0], 'it is new')
+  const set = Buffer.concat([Buffer.alloc(SETXATTR_IN.setxattr_flags), text('user.x')])
+  ask(s, OPCODES.setxattr, first, set)
+  t.deepEqual(get(first), [ENODATA, 1], 'another one was set')
+  chmodSync(join(dir, 'first'), 0o600)
+  t.is(ask(s, OPCODES.lookup, 1, text('first')), 0)
+  t.deepEqual(get(first), [ENODATA, 1], 'it has changed behind the mount')
+  const brief = sessionOf(stack(rooted(dir), layersOf(1)))
+  const third = create(t, brief, 'third', fs.O_RDWR)
+  t.deepEqual(get(third, brief), [ENODATA, 1])
+  await setTimeout(5)
+  t.deepEqual(get(third, brief), [ENODATA, 1], 'the time to live is over')
+  const bare = sessionOf(stack(rooted(dir), [counter]))
+  const fourth = create(t, bare, 'fourth', fs.O_RDWR)
+  t.deepEqual(
+    [get(fourth, bare), get(fourth, bare)],
+    [
+      [ENODATA, 1],
+      [ENODATA, 1],
+    ],
+    'no layer says so',
+  )
+})
