@@ -30,6 +30,7 @@ import type { Cache } from './state.js'
 
 const S_IFREG = 0o100000
 const NOENT = Failed.of('ENOENT')
+const NOWHERE: Scope = { space: true }
 
 export const coherence = (c: Cache): ExtensionMap => {
   const { cache, walker, files } = c
@@ -38,25 +39,39 @@ export const coherence = (c: Cache): ExtensionMap => {
   const near = (path: string, dentry: Dentry | undefined, follow: boolean, want: Want): Name | undefined =>
     cache.stableInodes ? walker.near(path, dentry, follow, want) : undefined
 
-  /** The dentry that a request is about; undefined where that cannot be told. */
+  /** The dentry that a request is about; undefined where that cannot be told; why its path leads to none. */
   function* locate(
     path: string,
     dentry: Dentry | undefined,
     follow: boolean,
     want: Want,
     cx: Context,
-  ): Asking<Name | undefined> {
+  ): Asking<Name | Failed | undefined> {
     if (cache.isEmpty || !cache.stableInodes) return undefined
     const known = walker.near(path, dentry, follow, want)
     if (known !== undefined) return known
     if (c.isForeign(cx)) return undefined
     const r = yield* walker.walk(path, follow && dentry === undefined, want, false, dentry !== undefined)
-    if (r === RAW) return undefined
-    return cache.holds(r.name) ? r.name : undefined
+    if (r === RAW || !cache.holds(r.name)) return undefined
+    return r.failed ?? r.name
   }
   hardened(locate)
   /** Where no inode is known to have two names, one that is not kept under this name is not kept at all. */
   const wanted = (): Want => (cache.sawLinks ? 'inode' : 'parent')
+
+  /** A request that should fail as its path did. Where it does not, something was changed from outside. */
+  function* doomed<O extends Op>(op: O, req: Request<O>, failed: Failed): Around<O> {
+    const change = new Change(cache, NOWHERE)
+    let out: Reply<O> | Failed | undefined
+    try {
+      out = yield* attempt(op, req)
+      return out
+    } finally {
+      change.end()
+      if (!(out instanceof Failed) || out.errno !== failed.errno) cache.clear()
+    }
+  }
+  hardened(doomed)
 
   // One generator and one request: what a change costs is paid by programs that do nothing else.
   function* perform<O extends Op>(
@@ -85,6 +100,7 @@ export const coherence = (c: Cache): ExtensionMap => {
   ): Extension<O> => {
     function* far(req: Request<O>, cx: Context): Around<O> {
       const name = yield* locate(req.path, req.dentry, false, want(), cx)
+      if (name instanceof Failed) return yield* doomed(op, req, name)
       return yield* name === undefined ? perform(op, req, undefined) : change(req, name)
     }
     hardened(far)
@@ -127,16 +143,31 @@ export const coherence = (c: Cache): ExtensionMap => {
   }
   hardened(inodeOf)
 
-  const setting = <O extends 'setattr' | 'setxattr' | 'removexattr'>(op: O): Extension<O> => ({
-    *around(req: Request<O> & Request<'listxattr'>, cx: Context): Around<O> {
-      if (req.fd !== undefined) {
-        const inode = yield* inodeOf(req.fd)
-        return yield* perform(op, req, inode && { inodes: [inode] })
-      }
-      const name = yield* locate(req.path, req.dentry, req.follow, 'inode', cx)
-      return yield* perform(op, req, name && { of: [name], inodes: [name.inode] })
-    },
-  })
+  /** @param governs whether it may change who may do what */
+  const setting = <O extends 'setattr' | 'setxattr' | 'removexattr'>(
+    op: O,
+    governs: (req: Request<O>) => boolean,
+  ): Extension<O> => {
+    /** Who may not search a directory is told nothing of what is beneath it. */
+    const shuts = (req: Request<O>, inode: Inode | undefined): boolean => {
+      if (inode === undefined || typeOf(inode.mode) !== S_IFDIR || !governs(req)) return false
+      cache.forgetBelow(inode)
+      return true
+    }
+    return {
+      *around(req: Request<O> & Request<'listxattr'>, cx: Context): Around<O> {
+        if (req.fd !== undefined) {
+          const inode = yield* inodeOf(req.fd)
+          return yield* perform(op, req, inode && { inodes: [inode], space: shuts(req, inode) })
+        }
+        const name = yield* locate(req.path, req.dentry, req.follow, 'inode', cx)
+        if (name instanceof Failed) return yield* doomed(op, req, name)
+        const inode = name?.inode
+        return yield* perform(op, req, name && { of: [name], inodes: [inode], space: shuts(req, inode) })
+      },
+    }
+  }
+  const isSystems = ({ name }: { readonly name: string }): boolean => !name.startsWith('user.')
 
   /** What was opened here is not kept while it is open; what was not is changed as from outside, but knowingly. */
   const writing = <O extends 'write' | 'fallocate' | 'copy_file_range'>(
@@ -150,7 +181,7 @@ export const coherence = (c: Cache): ExtensionMap => {
     },
   })
 
-  const changes = (flags: number): boolean => (flags & O_ACCMODE) !== 0 || (flags & (O_TRUNC | O_CREAT)) !== 0
+  const writes = (flags: number): boolean => (flags & O_ACCMODE) !== 0 || (flags & O_TRUNC) !== 0
   const follows = (req: Request<'open'>): boolean =>
     req.dentry === undefined &&
     (req.flags & O_NOFOLLOW) === 0 &&
@@ -175,12 +206,11 @@ export const coherence = (c: Cache): ExtensionMap => {
       const alone = change.end()
       if (fd instanceof Failed) return fd
       if (alone && name !== undefined && fresh) there(name, S_IFREG, undefined, cache.clock.at)
-      const writes = (flags & O_ACCMODE) !== 0 || (flags & O_TRUNC) !== 0
       // Else the name may have led elsewhere when the request arrived.
       const inode = alone ? before : undefined
-      files.opened(fd, writes, inode)
+      files.opened(fd, writes(flags), inode)
       // Attributes may be kept of what has just been opened.
-      if (writes && inode === undefined && !(alone && fresh) && !cache.isEmpty) yield* files.settle()
+      if (writes(flags) && inode === undefined && !(alone && fresh) && !cache.isEmpty) yield* files.settle()
       return fd as Reply<O>
     } finally {
       change.end()
@@ -189,7 +219,11 @@ export const coherence = (c: Cache): ExtensionMap => {
   hardened(open)
   const opening = <O extends 'open' | 'create'>(op: O): Extension<O> => {
     function* far(req: Request<O>, cx: Context): Around<O> {
-      return yield* open(op, req, yield* locate(req.path, req.dentry, follows(req), wantedBy(req.flags), cx))
+      const name = yield* locate(req.path, req.dentry, follows(req), wantedBy(req.flags), cx)
+      if (!(name instanceof Failed)) return yield* open(op, req, name)
+      const fd = yield* doomed(op, req, name)
+      if (!(fd instanceof Failed)) files.opened(fd as number, writes(req.flags), undefined)
+      return fd
     }
     hardened(far)
     return {
@@ -201,7 +235,7 @@ export const coherence = (c: Cache): ExtensionMap => {
             return r.failed ?? NOENT
           }
         }
-        if (changes(req.flags)) return AROUND
+        if (writes(req.flags) || (req.flags & O_CREAT) !== 0) return AROUND
         if (files.opening++ === 0) files.openingSince = cache.stamp
         return NEXT
       },
@@ -239,7 +273,9 @@ export const coherence = (c: Cache): ExtensionMap => {
     link: {
       *around(req, cx): Around<'link'> {
         const name = yield* locate(req.path, req.dentry, false, wanted(), cx)
+        if (name instanceof Failed) return yield* doomed('link', req, name)
         const made = yield* locate(req.newPath, req.newDentry, false, 'parent', cx)
+        if (made instanceof Failed) return yield* doomed('link', req, made)
         if (name === undefined || made === undefined) return yield* perform('link', req, undefined)
         const links = name.inode === undefined
         return yield* perform('link', req, { names: [made], of: [name], inodes: [name.inode], links })
@@ -249,7 +285,9 @@ export const coherence = (c: Cache): ExtensionMap => {
     rename: {
       *around(req, cx): Around<'rename'> {
         const from = yield* locate(req.path, req.dentry, false, wanted(), cx)
+        if (from instanceof Failed) return yield* doomed('rename', req, from)
         const to = yield* locate(req.newPath, req.newDentry, false, wanted(), cx)
+        if (to instanceof Failed) return yield* doomed('rename', req, to)
         if (from === undefined || to === undefined || from === to) return yield* perform('rename', req, undefined)
         const { type, inode } = from
         const lives = from.state === POSITIVE && cache.clock.at < from.until
@@ -271,9 +309,9 @@ export const coherence = (c: Cache): ExtensionMap => {
       },
     },
 
-    setattr: setting('setattr'),
-    setxattr: setting('setxattr'),
-    removexattr: setting('removexattr'),
+    setattr: setting('setattr', ({ set }) => set.mode !== undefined || set.uid !== undefined || set.gid !== undefined),
+    setxattr: setting('setxattr', isSystems),
+    removexattr: setting('removexattr', isSystems),
 
     open: opening('open'),
     create: opening('create'),

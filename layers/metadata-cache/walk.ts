@@ -49,6 +49,7 @@ export class Walker {
   near(path: string, dentry: Dentry | undefined, follow: boolean, want: Want): Name | undefined {
     const { cache } = this
     const r = this.known(path, dentry, follow)
+    if (r?.failed !== undefined) return undefined
     if (r !== undefined && (want !== 'inode' || !r.exists || r.inode !== undefined)) return r.name
     const cut = cutOf(path)
     if (cut === -1) return undefined

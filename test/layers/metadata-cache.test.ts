@@ -217,7 +217,7 @@ test('a directory that was replaced from outside, perhaps under the same number'
 })
 
 test('a missing name is found after every call that can make it', (t) => {
-  const { fs } = setUp()
+  const { fs, x } = exchanged()
   fs.writeFileSync('/src', 'x')
   fs.mkdirSync('/dir')
   const makers: Record<string, (p: string) => void> = {
@@ -226,6 +226,7 @@ test('a missing name is found after every call that can make it', (t) => {
     open: (p) => fs.closeSync(fs.openSync(p, 'a')),
     exclusive: (p) => fs.closeSync(fs.openSync(p, 'wx')),
     mkdir: (p) => fs.mkdirSync(p),
+    mknod: (p) => void x('mknod', { path: p, mode: nodeFs.constants.S_IFIFO | 0o600, rdev: 0 }),
     'mkdir -p': (p) => fs.mkdirSync(`${p}/x/y`, { recursive: true }),
     symlink: (p) => fs.symlinkSync('/src', p),
     link: (p) => fs.linkSync('/src', p),
