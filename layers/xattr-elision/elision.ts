@@ -14,14 +14,16 @@ import {
   type Request,
 } from '../../lib/layer.js'
 import { Identities } from './identities.js'
-import { BY_KERNEL, isAbsence, Known, LISTED, MOST_NAMES, namespaceOf, type Target } from './known.js'
+import { isAbsence, type Known, LISTED, MOST_NAMES, namespaceOf, type Target } from './known.js'
 
 export class Elision {
   #elided = 0
   #asked = 0
   /** What absence is called, by device and namespace. */
   readonly #absence = new Map<string, Failed>()
+  /** Counts the beginnings and ends of changes of who may read what, of which so many are under way. */
   #permissions = 0
+  #permitting = 0
   /** Names that go or move: how many are under way, and the stamp of the latest beginning or end of one. */
   readonly #moves = { busy: 0, changed: 0 }
   readonly #uid = process.geteuid?.() ?? 0
@@ -52,53 +54,56 @@ export class Elision {
 
   /** Whether the file has `name`; undefined: not known. */
   #has(known: Known, name: string): boolean | undefined {
-    return this.ids.all.busy > 0 ? undefined : known.has(name, this.#readable(known, name), performance.now())
+    return known.has(name, this.#readable(known, name), performance.now())
   }
   /** Lists show `user.` names also of files that the caller may not read, where asking for one by name is refused. */
   #readable(known: Known, name: string): boolean {
     return this.#uid === 0 || !name.startsWith('user.') || known.readable === this.#permissions
   }
-  #knowsNone(known: Known): boolean {
-    return this.ids.all.busy === 0 && known.hasNone(performance.now())
-  }
   #absent(known: Known, name: string): Failed {
     return this.#absence.get(`${known.dev} ${namespaceOf(name)}`) ?? NODATA
   }
 
-  /** Whether what set out at stamp `t` may be kept; makes room for it. */
-  #keeps(known: Known, t: number, at: number): boolean {
-    const all = this.ids.all
-    if (known.busy > 0 || known.changed > t || all.busy > 0 || all.changed > t) return false
+  #start(): Start {
+    return { stamp: this.ids.stamp, at: performance.now(), permissions: this.#permissions }
+  }
+  /** Whether an answer may be kept; makes room for it. While a change is under way nothing is: there is nothing to forget. */
+  #keeps(known: Known, { fd }: Target, { stamp, at }: Start): boolean {
+    const { all } = this.ids
+    if (known.busy > 0 || known.changed > stamp || all.busy > 0 || all.changed > stamp) return false
+    // The path may have led to another file by then.
+    if (fd === undefined && (this.#moves.busy > 0 || this.#moves.changed > stamp)) return false
     if (at < known.until) return true
     known.forget(known.changed)
     known.until = at + this.ttlMs
     return true
   }
 
-  *#list(req: Target, known: Known): Asking<readonly string[] | Failed> {
-    const t = this.ids.stamp
-    const at = performance.now()
+  *#list(req: Target, known: Known, start: Start): Asking<readonly string[] | Failed> {
     const { path, dentry, follow, fd, file } = req
     this.#asked++
     const list = yield* attempt('listxattr', { path, dentry, follow, fd, file })
-    if (!(list instanceof Failed) && this.#keeps(known, t, at)) known.list = [...list]
+    if (!(list instanceof Failed) && this.#keeps(known, req, start)) known.list = [...list]
     return list
   }
 
-  /** A change of extended attributes, or of what a number stands for: forgotten before and after. */
-  *#perform<O extends Op>(op: O, req: Request<O>, touched: readonly Known[] | undefined): Around<O> {
-    const each = touched ?? [this.ids.all]
+  /**
+   * A change of extended attributes, or of what a number stands for: forgotten before and after.
+   * @param known undefined: nobody knows of what
+   */
+  *#perform<O extends Op>(op: O, req: Request<O>, known: Known | undefined): Around<O> {
+    const { ids } = this
     const mark = (by: 1 | -1): void => {
-      this.ids.stamp++
-      for (const it of each) {
-        it.busy += by
-        it.changed = this.ids.stamp
-        if (it instanceof Known) {
-          it.forget(this.ids.stamp)
-          // Another stood for the same inode, and may have learnt while this change was under way.
-          if (it.gone) this.ids.clear()
-        } else if (this.ids.table.size > 0) this.ids.clear()
+      ids.stamp++
+      if (known !== undefined) {
+        known.busy += by
+        known.forget(ids.stamp)
       }
+      if (known === undefined || known.gone) {
+        ids.all.busy += by
+        ids.all.changed = ids.stamp
+      }
+      if (known === undefined) ids.clear()
     }
     mark(1)
     try {
@@ -116,11 +121,12 @@ export class Elision {
     const t = ++ids.stamp
     moves.busy += own
     try {
-      const known = yield* ids.look(target, cx)
-      const touched = known instanceof Failed ? (misses ? [] : undefined) : known && [known]
-      return yield* this.#perform(op, req, touched)
+      // Where nothing is known there is nothing to forget, but for what is being learnt just now.
+      const known = misses && ids.table.size === 0 ? undefined : yield* ids.look(target, cx)
+      if (misses && known instanceof Failed && known.errno === 'ENOENT') return yield* attempt(op, req)
+      return yield* this.#perform(op, req, known instanceof Failed ? undefined : known)
     } finally {
-      if ((moves.busy > own || moves.changed > t) && ids.table.size > 0) ids.clear()
+      if (moves.busy > own || moves.changed > t) ids.clear()
       moves.busy -= own
       if (misses) moves.changed = ++ids.stamp
     }
@@ -143,8 +149,6 @@ export class Elision {
     const elision = this
     return {
       *around(req: Request<O>, cx: Context): Around<O> {
-        // Where nothing is known there is nothing to forget, but for what is being learnt just now.
-        if (elision.ids.table.size === 0) return yield* elision.#perform(op, req, undefined)
         return yield* elision.#performAt(op, req, { ...targetOf(req), follow: false }, cx, true)
       },
     }
@@ -167,31 +171,30 @@ export class Elision {
           return elision.#absent(known, req.name)
         },
         *around(req, cx): Around<'getxattr'> {
+          const start = elision.#start()
           const known = yield* elision.ids.look(req, cx)
           if (known === undefined) return yield* attempt('getxattr', req)
           if (known instanceof Failed) return known
           const { name } = req
           const space = `${known.dev} ${namespaceOf(name)}`
           let has = elision.#has(known, name)
-          const listable = LISTED.test(name) && !BY_KERNEL.test(name) && elision.#readable(known, name)
+          const listable = LISTED.test(name) && elision.#readable(known, name)
           if (has === undefined && listable && elision.#absence.has(space)) {
-            const list = yield* elision.#list(req, known)
+            const list = yield* elision.#list(req, known, start)
             if (!(list instanceof Failed)) has = list.includes(name)
           }
           if (has === false) {
             elision.#elided++
             return elision.#absent(known, name)
           }
-          const t = elision.ids.stamp
-          const at = performance.now()
           elision.#asked++
           const out = yield* attempt('getxattr', req)
           const lasts = !(out instanceof Failed) || isAbsence(out.errno)
           if (out instanceof Failed && lasts) elision.#absence.set(space, out)
-          if (!lasts || !elision.#keeps(known, t, at)) return out
+          if (!lasts || !elision.#keeps(known, req, start)) return out
           if (known.names.size >= MOST_NAMES) known.names.clear()
           known.names.set(name, !(out instanceof Failed))
-          if (name.startsWith('user.')) known.readable = elision.#permissions
+          if (name.startsWith('user.') && elision.#permitting === 0) known.readable = start.permissions
           return out
         },
       } satisfies Extension<'getxattr'>,
@@ -201,19 +204,20 @@ export class Elision {
           if (elision.#isForeign(cx)) return NEXT
           const known = elision.ids.glance(req, cx)
           if (known instanceof Failed) return known
-          if (known === undefined || !elision.#knowsNone(known)) return AROUND
+          if (known === undefined || !known.hasNone(performance.now())) return AROUND
           elision.#elided++
           return new Replied<'listxattr'>([])
         },
         *around(req, cx): Around<'listxattr'> {
+          const start = elision.#start()
           const known = yield* elision.ids.look(req, cx)
           if (known === undefined) return yield* attempt('listxattr', req)
           if (known instanceof Failed) return known
-          if (elision.#knowsNone(known)) {
+          if (known.hasNone(performance.now())) {
             elision.#elided++
             return []
           }
-          const list = yield* elision.#list(req, known)
+          const list = yield* elision.#list(req, known, start)
           return list instanceof Failed ? list : [...list]
         },
       } satisfies Extension<'listxattr'>,
@@ -225,19 +229,27 @@ export class Elision {
       rename: this.#removing('rename', ({ newPath, newDentry }) => ({ path: newPath, dentry: newDentry })),
 
       setattr: {
-        request(req) {
-          if (req.set.mode !== undefined || req.set.uid !== undefined || req.set.gid !== undefined)
+        request: ({ set: { mode, uid, gid } }) =>
+          mode !== undefined || uid !== undefined || gid !== undefined ? AROUND : NEXT,
+        *around(req): Around<'setattr'> {
+          elision.#permissions++
+          elision.#permitting++
+          try {
+            return yield* attempt('setattr', req)
+          } finally {
             elision.#permissions++
-          return NEXT
-        },
-        reply(value, req) {
-          if (req.set.mode !== undefined || req.set.uid !== undefined || req.set.gid !== undefined)
-            elision.#permissions++
-          return value
+            elision.#permitting--
+          }
         },
       } satisfies Extension<'setattr'>,
     }
   }
 }
 
+/** When a request set out. */
+interface Start {
+  readonly stamp: number
+  readonly at: number
+  readonly permissions: number
+}
 const NODATA = Failed.of('ENODATA')

@@ -23,18 +23,19 @@ export class Identities {
   /** Changes of which it is not known to what. */
   readonly all = { changed: 0, busy: 0 }
   readonly table: LRUCache<string, Known>
-  byDentry = new WeakMap<Dentry, Known>()
-  byFile = new WeakMap<OpenFile, Known>()
+  readonly #byDentry = new WeakMap<Dentry, Known>()
+  readonly #byFile = new WeakMap<OpenFile, Known>()
 
   constructor(maxEntries: number) {
     this.table = new LRUCache({
       // Not `max`: it would set all of its room aside at once, which takes longer than a short-lived stack lives.
       maxSize: maxEntries,
       sizeCalculation: () => 1,
-      // An answer that is under way must not be kept with what nobody will forget.
       dispose: (known) => {
         known.gone = true
-        known.forget(++this.stamp)
+        known.forget(known.changed)
+        // What stands for the same inode from here on may learn nothing until these changes have ended.
+        this.all.busy += known.busy
       },
     })
   }
@@ -50,7 +51,6 @@ export class Identities {
     let known = this.table.get(key)
     if (known === undefined || known.birthtimeMs !== stats.birthtimeMs) {
       known = new Known(stats.dev, stats.birthtimeMs)
-      known.changed = this.all.changed
       this.table.set(key, known)
     }
     return known
@@ -59,7 +59,7 @@ export class Identities {
   /** The inode of a request's file, as far as it is known at once; a failure where there is no such file. */
   glance(req: Target, cx: Context): Known | Failed | undefined {
     if (req.fd !== undefined) {
-      const open = req.file === undefined ? undefined : this.byFile.get(req.file)
+      const open = req.file === undefined ? undefined : this.#byFile.get(req.file)
       return open?.gone === false ? open : undefined
     }
     const below = this.#below
@@ -71,12 +71,12 @@ export class Identities {
     // Resolved above, no link may be in it: what was found by way of one is no answer.
     if (dentry !== undefined && at.path !== path) return undefined
     if (!at.exists) return NOENT
-    const before = this.byDentry.get(at)
+    const before = this.#byDentry.get(at)
     if (before?.gone === false) return before
     const stats = below.getattr({ path, dentry, follow, precise: false, fd: undefined, file: undefined }, cx)
     if (stats === undefined || stats instanceof Failed) return stats
     const known = this.of(stats)
-    this.byDentry.set(at, known)
+    this.#byDentry.set(at, known)
     return known
   }
   *look(req: Target, cx: Context): Asking<Known | Failed | undefined> {
@@ -87,7 +87,7 @@ export class Identities {
     const stats = yield* attempt('getattr', { path, dentry, follow, fd, file, precise: false })
     if (stats instanceof Failed) return stats
     const known = this.of(stats)
-    if (file !== undefined && !file.closed) this.byFile.set(file, known)
+    if (file !== undefined && !file.closed) this.#byFile.set(file, known)
     return known
   }
 
@@ -100,9 +100,6 @@ export class Identities {
   }
 
   clear(): void {
-    this.all.changed = ++this.stamp
-    this.table.clear()
-    this.byDentry = new WeakMap()
-    this.byFile = new WeakMap()
+    if (this.table.size > 0) this.table.clear()
   }
 }

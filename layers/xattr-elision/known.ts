@@ -9,7 +9,7 @@ export const isAbsence = (errno: string): boolean =>
 /** Namespaces whose names listxattr(2) shows to whoever may read them (xattr(7)). Others may have names that it hides. */
 export const LISTED = /^(?:user|trusted|security|system\.posix_acl)(?=[._])/
 /** Set by the kernel itself, when a file is written. */
-export const BY_KERNEL = /^security\.(?:ima|evm)$/
+const BY_KERNEL = /^security\.(?:ima|evm)$/
 export const MOST_NAMES = 64
 
 /** What is known of one inode. */
@@ -29,16 +29,16 @@ export class Known {
     readonly dev: number,
     readonly birthtimeMs: number,
   ) {}
-  /** Whether the file has `name`; undefined: not known. `readable`: a list says all there is to say about it. */
+  /** Whether the file has `name`; undefined: not known. `readable`: the caller would be told. */
   has(name: string, readable: boolean, now: number): boolean | undefined {
-    if (this.busy > 0 || now >= this.until || BY_KERNEL.test(name)) return undefined
+    if (!readable || now >= this.until || BY_KERNEL.test(name)) return undefined
     const asked = this.names.get(name)
-    if (asked !== undefined || this.list === undefined || !readable) return asked
+    if (asked !== undefined || this.list === undefined) return asked
     return LISTED.test(name) ? this.list.includes(name) : undefined
   }
   /** Of lists only the empty one lasts: what is in one may leave it by a write, as a capability does. */
   hasNone(now: number): boolean {
-    return this.busy === 0 && now < this.until && this.list?.length === 0
+    return now < this.until && this.list?.length === 0
   }
   forget(stamp: number): void {
     this.changed = stamp
