@@ -212,6 +212,10 @@ export interface Offload {
   readonly elideXattrs?: boolean
   readonly perCaller?: boolean
   readonly maxStackDepth?: number
+  /** What others change below is to be forgotten as it happens. */
+  readonly watch?: boolean
+  /** Calls `listener` whenever the layer is told that something below was changed: the kernel is told the same. */
+  readonly onInvalidate?: (listener: (path: string | undefined) => void) => void
 }
 
 export interface Layer extends LayerOptions {

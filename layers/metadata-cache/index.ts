@@ -64,6 +64,7 @@ export const metadataCache = (options?: MetadataCacheOptions): MetadataCache => 
     maxEntries: given.maxEntries ?? 65536,
     maxBytes: given.maxBytes ?? 64 * 1024 * 1024,
   }
+  const listeners: ((path: string | undefined) => void)[] = []
   const c = new Cache(limits, given.watch ?? false)
   const { cache } = c
   const stats = () => ({
@@ -90,7 +91,16 @@ export const metadataCache = (options?: MetadataCacheOptions): MetadataCache => 
       negativeTtlMs: limits.negativeTtlMs,
       cacheDirectories: true,
       cacheSymlinks: true,
+      watch: given.watch ?? false,
+      onInvalidate: (listener) => listeners.push(listener),
     },
   })
-  return { ...made, stats, invalidate: (path) => invalidate(c, path) }
+  return {
+    ...made,
+    stats,
+    invalidate(path) {
+      invalidate(c, path)
+      for (const listener of listeners) listener(path)
+    },
+  }
 }

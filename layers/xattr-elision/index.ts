@@ -28,6 +28,7 @@ const codec = closed({}, { maxEntries: positiveInteger, ttlMs: milliseconds }, '
  */
 export const xattrElision = (options?: XattrElisionOptions): XattrElision => {
   const { maxEntries = 65536, ttlMs = 1000 } = decodeOptions('xattrElision', codec, options)
+  const listeners: ((path: string | undefined) => void)[] = []
   const elision = new Elision(maxEntries, ttlMs)
   const { extensions } = elision
   const stats = () => elision.stats()
@@ -38,7 +39,14 @@ export const xattrElision = (options?: XattrElisionOptions): XattrElision => {
     attach: (site) => {
       elision.ids.attach(site)
     },
-    offload: { elideXattrs: true },
+    offload: { elideXattrs: true, onInvalidate: (listener) => listeners.push(listener) },
   })
-  return { ...made, stats, invalidate: (path) => elision.invalidate(path) }
+  return {
+    ...made,
+    stats,
+    invalidate(path) {
+      elision.invalidate(path)
+      for (const listener of listeners) listener(path)
+    },
+  }
 }

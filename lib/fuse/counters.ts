@@ -22,6 +22,8 @@ const STATE = 0
 const SECONDS = 1
 /** The session's device, once it is mounted. */
 const DEVICE = 2
+/** Whether the session's thread was called. */
+const CALLED = 3
 const STARTING = 0
 const MOUNTED = 1
 const ABANDONED = 2
@@ -90,6 +92,19 @@ export class Counters {
   awaited(): number | undefined {
     Atomics.wait(this.#control, STATE, STARTING)
     return Atomics.load(this.#control, STATE) === MOUNTED ? this.#control[DEVICE] : undefined
+  }
+
+  /** Asks the session's thread to look at its messages: when it has been given something to read. */
+  call(): void {
+    Atomics.store(this.#control, CALLED, 1)
+  }
+  get called(): boolean {
+    return Atomics.load(this.#control, CALLED) === 1
+  }
+  /** Before it looks: true where it is to go on. */
+  answer(): boolean {
+    Atomics.store(this.#control, CALLED, 0)
+    return Atomics.load(this.#control, STATE) === MOUNTED
   }
 
   snapshot(): Counts {

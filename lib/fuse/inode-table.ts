@@ -60,6 +60,9 @@ export class Inode {
   ghostWritable = false
   /** Registered with the kernel as what reads and writes go to; 0: not. */
   backingId = 0
+  /** Whether a watcher was asked for; and, until there is one, which names in it were told to be absent. */
+  watched = false
+  missed: string[] | undefined = undefined
   /** Open files that are passed through, and those that are read through the page cache. */
   passed = 0
   cached = 0

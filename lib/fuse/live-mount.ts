@@ -1,13 +1,15 @@
 /** A mount that is there: its counters, and its end. */
+import { join } from 'node:path'
 import { errnoCode, errnoText } from '../errno.js'
+import type { PlyFs } from '../face/node-fs.js'
 import { MNT_DETACH, MNT_FORCE, type Native, UMOUNT_NOFOLLOW } from '../native/index.js'
 import { abortConnection } from './connection.js'
 import type { Counters, Counts } from './counters.js'
-
+import { followed } from './follow.js'
 import { guard } from './guardian.js'
 import { MountError } from './mount-error.js'
-import { mountAt } from './mountinfo.js'
-import { invalidateAll } from './notify-all.js'
+import { mountAt, mounts } from './mountinfo.js'
+import type { Notifier } from './notifier.js'
 import type { Knobs, OffloadPlan } from './offload.js'
 import type { Server } from './server.js'
 import { umount } from './umount.js'
@@ -30,10 +32,19 @@ export interface Mount extends AsyncDisposable {
    */
   unmount(): Promise<{ readonly lazy: boolean }>
   /**
-   * What is below was changed by others: nothing that the kernel keeps counts any more.
-   * @throws {MountError} ENOSYS before Linux 6.16: what is kept then ends with its time to live
+   * What is below was changed by others: what the kernel keeps of `path` (the stack's, from `/`) and of everything beneath
+   * it does not count any more, nor what the layers keep that serve the mount; nothing at all where it is left out.
+   * Resolves when the kernel has been told.
+   * @throws {MountError} ENOSYS for everything before Linux 6.16: what is kept then ends with its time to live
    */
-  invalidate(): Promise<void>
+  invalidate(path?: string): Promise<void>
+  /**
+   * A stack of this program over the same files: what is changed through the one that is returned, or forgotten by
+   * `invalidate` of its layers, is pushed to the kernel, path by path, soon after.
+   * @param fs what stack() made
+   * @returns the same with one more layer on top
+   */
+  follow(fs: PlyFs): PlyFs
   /** Breaks it off: whoever still waits for an answer gets ECONNABORTED. */
   abort(): void
   /** Resolves when it is no longer served, by whomever it was unmounted. */
@@ -56,6 +67,7 @@ export class LiveMount implements Mount {
     private readonly server: Server,
     private readonly counters: Counters,
     readonly plan: OffloadPlan,
+    private readonly notifier: Notifier,
   ) {
     this.#device = mountAt(mountpoint)?.device
     const guardian = this.#device === undefined ? undefined : guard(mountpoint, this.#device)
@@ -65,6 +77,8 @@ export class LiveMount implements Mount {
     this.ended = server.ended.then(() => {
       this.#over = true
       this.#attached = false
+      notifier.end()
+      notifier.wake.close()
       process.off('exit', onExit)
       guardian?.stdin?.end()
     })
@@ -91,27 +105,46 @@ export class LiveMount implements Mount {
     return { lazy }
   }
 
-  async invalidate(): Promise<void> {
-    if (this.#over) return
+  async invalidate(path?: string): Promise<void> {
+    if (path !== undefined) {
+      const within = join(this.mountpoint, path)
+      const gently = mounts().some(({ mountpoint }) => mountpoint.startsWith(`${within}/`))
+      const told = this.notifier.stale([path], Number.POSITIVE_INFINITY, gently)
+      // Detached: who serves it looks when somebody asks for something.
+      if (this.#isThere()) await told
+      return
+    }
     try {
-      await invalidateAll(this.server.device)
+      await this.notifier.all()
     } catch (failed) {
       if ((failed as NodeJS.ErrnoException).code !== 'EINVAL') throw failed
       throw new MountError('ENOSYS', 'invalidate() needs Linux 6.16 (FUSE_NOTIFY_INC_EPOCH)')
     }
   }
 
+  follow(fs: PlyFs): PlyFs {
+    const ignored = (): void => {
+      // The time to live ends it.
+    }
+    return followed(fs, {
+      changed: (path) => this.notifier.changed(path),
+      forgotten: (path) => void this.invalidate(path).catch(ignored),
+    })
+  }
+
   abort(): void {
     if (this.#over) return
-    if (!this.#isThere()) {
-      if (this.#device !== undefined) abortConnection(this.sys, this.#device)
-      return
+    const { counters, notifier } = this
+    // Where MNT_FORCE is not for this user, the connection ends with who serves it.
+    counters.abandon()
+    counters.call()
+    if (notifier.wake.socket !== undefined) notifier.wake.call()
+    if (this.#isThere()) {
+      // MNT_FORCE ends the connection; whether it says EBUSY then is of no interest.
+      this.sys.umount2(this.mountpoint, UMOUNT_NOFOLLOW | MNT_FORCE)
+      if (this.#isThere()) umount(this.sys, this.mountpoint, MNT_DETACH)
+      this.#attached = false
     }
-    // MNT_FORCE ends the connection; whether it says EBUSY then is of no interest.
-    this.sys.umount2(this.mountpoint, UMOUNT_NOFOLLOW | MNT_FORCE)
-    if (this.#isThere()) umount(this.sys, this.mountpoint, MNT_DETACH)
-    this.#attached = false
-    // Where MNT_FORCE was not for this user.
     if (this.#device !== undefined) abortConnection(this.sys, this.#device)
   }
 

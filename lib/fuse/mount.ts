@@ -1,6 +1,7 @@
 /** Mounts a stack: the thread that serves it, and mount(2) or fusermount3. */
 import { closeSync, constants, existsSync, openSync, realpathSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { MessageChannel } from 'node:worker_threads'
 import { errnoCode, errnoText } from '../errno.js'
 import { MNT_DETACH, MNT_FORCE, MS_NODEV, MS_NOSUID, MS_RDONLY, type Native, native } from '../native/index.js'
 import { Counters } from './counters.js'
@@ -8,10 +9,12 @@ import { fusermount, missing, mountByHelper } from './fusermount.js'
 import { LiveMount, type Mount } from './live-mount.js'
 import { MountError } from './mount-error.js'
 import { mountOf } from './mountinfo.js'
+import { Notifier } from './notifier.js'
 import type { OffloadPlan } from './offload.js'
 import { Server } from './server.js'
-import { portable, type Source } from './source.js'
+import { exchangeFrom, portable, type Source } from './source.js'
 import { umount } from './umount.js'
+import { byRequest, bySocket } from './wake.js'
 
 export interface MountOptions {
   /** Others than who mounts may look in. Default: true for root. Others need `user_allow_other` in /etc/fuse.conf. */
@@ -122,21 +125,37 @@ export const mount = async (source: Source, mountpoint: string, options: MountOp
   counters.timed = options.latencies ?? false
   const { allowOther = isRoot(), defaultPermissions, xattrs, passthrough } = options
   const offload = { allowOther, defaultPermissions, xattrs, passthrough, backingDepth: depthBelow(source) }
+  const base = process.cwd()
+  const { port1, port2 } = new MessageChannel()
+  const wake = isRoot() ? byRequest(path) : bySocket(sys, path)
   const server = new Server(
-    { source: portable(source), base: process.cwd(), mountpoint: path, offload, shared: counters.shared },
+    {
+      source: portable(source),
+      base,
+      mountpoint: path,
+      offload,
+      shared: counters.shared,
+      port: port2,
+      wake: wake.socket,
+    },
     counters,
   )
   let mounted = false
   try {
     const { plan } = await server.ready
+    // Before the mount: what it holds is what is below.
+    const watched = plan.knobs.watch ? (await exchangeFrom(source, base)).whole : undefined
     server.device = await (isRoot() ? attach : attachByHelper)(sys, path, plan, options)
     mounted = true
+    const notifier = new Notifier(server, port1, counters, wake, watched)
     counters.begin(server.device)
     await server.serving
-    return new LiveMount(sys, path, server, counters, plan)
+    return new LiveMount(sys, path, server, counters, plan, notifier)
   } catch (failed) {
     if (mounted) umount(sys, path, MNT_FORCE | MNT_DETACH)
     counters.abandon()
+    port1.close()
+    void server.ended.catch(() => {}).then(() => wake.close())
     throw failed
   }
 }

@@ -22,6 +22,8 @@ export interface Knobs {
   readonly killpriv: boolean
   /** FUSE_POSIX_ACL: ACLs are kept with the inode, and the kernel minds them. */
   readonly posixAcl: boolean
+  /** What others change below is told as it happens, for directories that were looked into. */
+  readonly watch: boolean
   readonly passthrough: boolean
   /** The superblock's own depth (FILESYSTEM_MAX_STACK_DEPTH is 2); what is passed to must be lower. */
   readonly maxStackDepth: 0 | 1 | 2
@@ -114,6 +116,7 @@ export const planOffload = (
     cacheDirectories: says('cacheDirectories'),
     cacheSymlinks: says('cacheSymlinks'),
     keepCache: off === undefined,
+    watch: off === undefined && cache?.offload?.watch === true,
     xattrs: elider === undefined && options.xattrs !== false ? true : xattrs,
     killpriv,
     posixAcl,
@@ -132,6 +135,7 @@ export const planOffload = (
       cacheDirectories: from,
       cacheSymlinks: from,
       keepCache: from,
+      watch: off ?? (cache?.offload?.watch === true ? from : `'${cache?.name}' does not ask for it`),
       xattrs: elider === undefined && options.xattrs !== false ? 'no layer elides them' : xattrReason,
       killpriv: elider === undefined ? 'no layer elides extended attributes' : `'${elider.name}'`,
       posixAcl: posixAcl ? `'${elider?.name}'` : 'only with elided attributes and default permissions',

@@ -4,7 +4,7 @@ import { INIT_FLAGS, OPCODES } from './abi.js'
 import * as args from './args.js'
 import type { Counters } from './counters.js'
 import { validate } from './decode.js'
-import type { Device } from './device.js'
+import { type Device, WOKEN } from './device.js'
 import { encodeEmpty, encodeError, encodeInit } from './encode.js'
 import { close } from './handlers/files.js'
 import { HANDLER_OF } from './handlers/index.js'
@@ -22,6 +22,7 @@ export const initialise = (s: Session, wire: RequestWire, device: Device): boole
   for (;;) {
     const received = device.receive()
     if (received === 0) return false
+    if (received === WOKEN) continue
     const invalid = validate(wire, received)
     const asked = invalid < 0 || wire.opcode !== OPCODES.init ? undefined : args.init(wire)
     replyTo(s.out, wire)
@@ -63,12 +64,22 @@ export const handle = (s: Session, wire: RequestWire, received: number): number 
   }
 }
 
+/** What else there is to do for the thread that serves. */
+export interface Calls {
+  /** Others want something of it: false where that is to end. */
+  answer(): boolean
+  /** Layers have forgotten something. */
+  forgot(): void
+}
+
 /** Serves until the mount ends. */
-export const serve = (s: Session, wire: RequestWire, device: Device, counters: Counters): void => {
+export const serve = (s: Session, wire: RequestWire, device: Device, counters: Counters, calls: Calls): void => {
   const { timed } = counters
   for (;;) {
     const received = device.receive()
     if (received === 0) break
+    if (counters.called && !calls.answer()) break
+    if (received === WOKEN) continue
     const begun = timed ? performance.now() : 0
     const length = handle(s, wire, received)
     const code = wire.opcode
@@ -78,6 +89,7 @@ export const serve = (s: Session, wire: RequestWire, device: Device, counters: C
       if (s.out.view.getInt32(4, true) < 0) counters.failed()
       device.send(length)
     }
+    if (s.forgotten.length > 0) calls.forgot()
     if (timed) counters.took(code, performance.now() - begun)
   }
 }

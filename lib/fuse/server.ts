@@ -2,6 +2,7 @@
 import { closeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { Counters } from './counters.js'
+import type { Told } from './notifier.js'
 import type { FromWorker, WorkerData } from './worker.js'
 
 type Ready = Extract<FromWorker, { readonly type: 'ready' }>
@@ -9,7 +10,11 @@ type Ready = Extract<FromWorker, { readonly type: 'ready' }>
 /** As sources, it takes a loader of TypeScript that threads inherit: scripts/ts-loader.mjs. */
 const start = (data: WorkerData): Worker => {
   const name = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js'
-  return new Worker(new URL(name, import.meta.url), { workerData: data, trackUnmanagedFds: false })
+  return new Worker(new URL(name, import.meta.url), {
+    workerData: data,
+    transferList: [data.port],
+    trackUnmanagedFds: false,
+  })
 }
 
 export class Server {
@@ -19,6 +24,9 @@ export class Server {
   readonly serving: Promise<void>
   /** The thread is gone, and the device closed. */
   readonly ended: Promise<void>
+  /** Who hears of what the kernel is to be told, and of directories that it keeps something of. */
+  onTold: ((told: Told) => void) | undefined
+  onLook: ((path: string) => void) | undefined
   keptBack: { readonly [reason: string]: number } = {}
 
   /** The session's; -1 until it is mounted. */
@@ -40,6 +48,8 @@ export class Server {
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'ready') onReady(message)
       else if (message.type === 'serving') onServing()
+      else if (message.type === 'told') this.onTold?.(message)
+      else if (message.type === 'look') this.onLook?.(message.path)
       else if (message.type === 'ended') this.keptBack = message.keptBack
       else fail(new Error(message.message))
     })

@@ -68,6 +68,14 @@ export class Session {
   killpriv = false
   posixAcl = false
   readonly absentXattrs: AbsentXattrs | undefined
+  /** Whether the kernel can be told to look a name up anew without losing what is in use under it. */
+  expires = false
+  /** What layers have forgotten by themselves and the kernel is to be told; undefined: everything. */
+  readonly forgotten: (string | undefined)[] = []
+  /** They are told from outside. */
+  isForgetting = false
+  /** Told of each directory that the kernel keeps something of; undefined: nobody watches. */
+  onLook: ((path: string) => void) | undefined
   readonly entryValid: Valid
   readonly attrValid: Valid
   readonly negativeValid: Valid
@@ -118,6 +126,7 @@ export class Session {
   begin({ flags }: InitOut, device: number): void {
     this.killpriv = (flags & INIT_FLAGS.FUSE_HANDLE_KILLPRIV_V2) !== 0n
     this.posixAcl = (flags & INIT_FLAGS.FUSE_POSIX_ACL) !== 0n
+    this.expires = (flags & INIT_FLAGS.FUSE_HAS_EXPIRE_ONLY) !== 0n
     if ((flags & INIT_FLAGS.FUSE_PASSTHROUGH) !== 0n && this.native !== undefined) {
       this.backing = new Backing(this.native, device)
     }
@@ -127,6 +136,21 @@ export class Session {
   isOwn(dir: Inode, name: string): boolean {
     const own = this.#own
     return own !== undefined && dir.ino === own.ino && name === own.name && dir.dev === own.dev
+  }
+
+  /** Before the kernel is told of anything in `dir`. */
+  looked(dir: Inode): void {
+    if (this.onLook === undefined || dir.watched) return
+    const path = this.table.pathOf(dir)
+    if (path === undefined) return
+    dir.watched = true
+    dir.missed = []
+    this.onLook(path)
+  }
+
+  /** What is asked from now on is the session's own. */
+  asSelf(): void {
+    this.cx = this.x.context(this.x.caller)
   }
 
   /** Before a request is handled. */

@@ -1,15 +1,18 @@
 /** The thread that serves a mount. It makes the stack, says that it is ready, and reads requests until there are no more. */
 import { statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { native } from '../native/index.js'
 import { Counters } from './counters.js'
 import { openDevice } from './device.js'
+import { forget, listen } from './forget.js'
 import { dropOwn, isolate } from './isolate.js'
+import type { Told, ToWorker } from './notifier.js'
 import { type OffloadOptions, planOffload } from './offload.js'
-import { closeAll, initialise, makeRequestWire, serve } from './serve.js'
+import { type Calls, closeAll, initialise, makeRequestWire, serve } from './serve.js'
 import { type OwnPlace, Session } from './session.js'
 import { exchangeFrom, isModule, readConfig, type Source } from './source.js'
+import { staleMessages } from './stale.js'
 
 export interface WorkerData {
   readonly source: Exclude<Source, URL>
@@ -18,6 +21,10 @@ export interface WorkerData {
   readonly mountpoint: string
   readonly offload: OffloadOptions
   readonly shared: SharedArrayBuffer
+  /** What it is asked, beside what the kernel asks: it looks when it is called (see counters.ts). */
+  readonly port: MessagePort
+  /** Waited for beside the device. */
+  readonly wake: number | undefined
 }
 export type FromWorker =
   | {
@@ -27,10 +34,13 @@ export type FromWorker =
       readonly plan: ReturnType<typeof planOffload>
     }
   | { readonly type: 'serving' }
+  | ({ readonly type: 'told' } & Told)
+  /** The kernel keeps something of this directory. */
+  | { readonly type: 'look'; readonly path: string }
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'ended'; readonly keptBack: { readonly [reason: string]: number } }
 
-const { source, base, mountpoint, offload, shared } = workerData as WorkerData
+const { source, base, mountpoint, offload, shared, port, wake } = workerData as WorkerData
 const tell = (message: FromWorker): void => parentPort?.postMessage(message)
 
 /** Where this thread sees its own mount. */
@@ -40,6 +50,27 @@ const ownPlace = (): OwnPlace | undefined => {
   const { dev, ino } = statSync(above)
   return { dev, ino, name: basename(mountpoint) }
 }
+
+const callsOf = (s: Session, counters: Counters): Calls => ({
+  answer() {
+    if (!counters.answer()) return false
+    s.asSelf()
+    for (;;) {
+      const asked = receiveMessageOnPort(port) as { message: ToWorker } | undefined
+      if (asked === undefined) return true
+      const { id, paths } = asked.message
+      forget(s, paths)
+      tell({ type: 'told', id, messages: staleMessages(s, asked.message), everything: false })
+    }
+  },
+  forgot() {
+    const everything = s.forgotten.includes(undefined)
+    const paths = s.forgotten.splice(0).filter((path) => path !== undefined)
+    s.asSelf()
+    const messages = everything ? [] : staleMessages(s, { paths, depth: Number.POSITIVE_INFINITY, gently: true })
+    tell({ type: 'told', id: undefined, messages, everything })
+  },
+})
 
 const run = async (): Promise<void> => {
   const counters = new Counters(shared)
@@ -55,16 +86,18 @@ const run = async (): Promise<void> => {
     own: isolated ? undefined : ownPlace(),
   })
   session.prepare()
+  listen(session)
+  if (plan.knobs.watch) session.onLook = (path) => tell({ type: 'look', path })
   tell({ type: 'ready', lower: lower.name, isolated, plan })
   const device = counters.awaited()
   if (device === undefined) return
   // Where mounts spread from one view to another, it has come here too.
   if (isolated) dropOwn(sys, mountpoint)
   const wire = makeRequestWire()
-  const ends = openDevice(device, wire, session.out)
+  const ends = openDevice(device, wire, session.out, wake)
   if (initialise(session, wire, ends)) {
     tell({ type: 'serving' })
-    serve(session, wire, ends, counters)
+    serve(session, wire, ends, counters, callsOf(session, counters))
   }
   closeAll(session)
   tell({ type: 'ended', keptBack: session.backing?.counts.kept ?? {} })

@@ -85,7 +85,7 @@ asUser('a user mounts, is the only one to look in, and unmounts', async (t, { ba
   t.true(JSON.parse(text().trim().split('\n').at(-1) as string).requests.write >= 1)
 })
 
-asUser('busy, it goes lazily, and ends when it is not busy any more', async (t, { mnt }, stack) => {
+asUser('busy, it goes lazily; the second signal breaks it off', async (t, { mnt }, stack) => {
   const { child, complaint } = await start(['mount', stack, mnt], undefined, setpriv())
   const [program = '', ...args] = inView()
   const holder = spawn(program, [...args, '/bin/sh', '-c', `exec 3> ${mnt}/held; echo held; exec sleep 60`], {
@@ -95,8 +95,9 @@ asUser('busy, it goes lazily, and ends when it is not busy any more', async (t, 
   child.kill('SIGTERM')
   t.true(await until(() => complaint().includes('busy')), complaint())
   t.is(typeAt(mnt), undefined)
-  holder.kill('SIGKILL')
+  child.kill('SIGTERM')
   t.is(await exit(child), 0)
+  holder.kill('SIGKILL')
 })
 
 asUser('killed, it leaves no dead mount behind', async (t, { mnt }, stack) => {
@@ -125,7 +126,5 @@ asUser('what is missing, or forbidden, is said in one line', async (t, { mnt }, 
   )
   if (/^user_allow_other/m.test(fs.readFileSync('/etc/fuse.conf', 'utf8'))) t.log('/etc/fuse.conf has user_allow_other')
   else t.regex(await failing(['--allow-other'], setpriv()), /^.*user_allow_other.*\n$/)
-  fs.chownSync(mnt, 0, 0)
-  t.regex(await failing([], setpriv()), /^.*write access to mountpoint.*\n$/)
   t.is(typeAt(mnt), undefined)
 })

@@ -41,6 +41,7 @@ export const releasedir = (s: Session, w: RequestWire): number => {
 /** The listing, or a negative errno. */
 const listing = (s: Session, handle: Handle, offset: number): readonly Entry[] | number => {
   if (offset > 0 && handle.entries !== undefined) return handle.entries
+  s.looked(handle.inode)
   const path = s.table.pathOf(handle.inode)
   // A directory that is removed while it is open is empty.
   const entries = path === undefined ? [] : s.ask('readdir', { path, dentry: undefined })

@@ -128,6 +128,7 @@ export const create = (s: Session, w: RequestWire): number => {
   const { name } = w
   const path = s.table.pathIn(dir, name)
   if (path === undefined) return -ENOENT
+  s.looked(dir)
   const asked = w.u32(CREATE_IN.flags)
   const flags = openFlags(asked)
   const mode = w.u32(CREATE_IN.mode) & 0o7777

@@ -28,11 +28,13 @@ export const lookup = (s: Session, w: RequestWire): number => {
   if (s.isOwn(dir, name)) return -ELOOP
   const path = s.table.pathIn(dir, name)
   if (path === undefined) return -ENOENT
+  s.looked(dir)
   const stats = lookupAt(s, path)
   if (stats instanceof Failed) {
     if (stats.errno !== 'ENOENT') return refused(stats)
     s.table.drop(dir, name)
     if (s.knobs.negativeTtl === 0) return -ENOENT
+    dir.missed?.push(name)
     s.putNoEntry(REPLY)
     return encodeInPlace(s.out, ENTRY_OUT.SIZE)
   }
@@ -68,6 +70,7 @@ export const readlink = (s: Session, w: RequestWire): number => {
 
 /** What has just been made. */
 const made = (s: Session, dir: Inode, name: string, path: string): number => {
+  s.looked(dir)
   const stats = lookupAt(s, path)
   if (stats instanceof Failed) return refused(stats)
   return s.replyEntry(s.table.adopt(dir, name, stats), stats)
