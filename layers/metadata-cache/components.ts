@@ -10,6 +10,9 @@ const PROC_SUPER_MAGIC = 0x9fa0
 /** S_IFMT bits by libuv's uv_dirent_type_t. */
 const MODE_TYPES = [0, 0o100000, S_IFDIR, S_IFLNK, 0o010000, 0o140000, 0o020000, 0o060000]
 
+/** A name of so many characters is not too long for anybody; what is not listed of longer ones, the lower says. */
+const SURE_CHARS = 42
+
 export class Components {
   readonly #proc = new Map<number, boolean>()
   /** The lower can be told that no link may be followed. */
@@ -54,7 +57,7 @@ export class Components {
       if (type === undefined) {
         const name = cache.child(dir, part)
         const { negativeTtlMs } = cache.limits
-        if (negativeTtlMs > 0) {
+        if (negativeTtlMs > 0 && part.length <= SURE_CHARS) {
           cache.touch(name)
           cache.setNegative(name, Math.min(dir.listingUntil, now + negativeTtlMs))
           return name
