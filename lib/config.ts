@@ -2,13 +2,30 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
 import * as layers from '../layers/index.js'
 import { ConfigError, describeValue } from './codec/error.js'
+import { closed, decodeOptions, oneOf } from './codec/options.js'
 import type { Layer } from './extension.js'
 import type { PlyFs } from './face/node-fs.js'
 import { host, memory, rooted, union } from './lower/index.js'
 import { type LowerFs, stack } from './plyfs.js'
 import { StackError } from './stack.js'
+import { fromFile, record, replay, toFile } from './trace.js'
+
+const recordCodec = closed({ file: t.string }, {}, "record's options")
+const replayCodec = closed({ file: t.string }, { order: oneOf('key', 'strict') }, "replay's options")
+/** From a file of the disk. */
+const replayed = (options: unknown): Layer => {
+  const { file, order = 'key' } = decodeOptions('replay', replayCodec, options)
+  let lines: string
+  try {
+    lines = fromFile(file)
+  } catch (thrown) {
+    throw new ConfigError('replay.file', 'a recording that can be read', (thrown as Error).message)
+  }
+  return replay(lines, { order })
+}
 
 /** Each layer that a stack file may name. Its options are checked by the layer itself. */
 const layerMakers = {
@@ -31,6 +48,8 @@ const layerMakers = {
   powerLoss: layers.powerLoss,
   caseFold: layers.caseFold,
   timeout: layers.timeout,
+  record: (options: unknown) => record(toFile(decodeOptions('record', recordCodec, options).file)),
+  replay: replayed,
 } as const satisfies Record<string, (options: never) => Layer>
 
 /** Each lower that a stack file may name. `base` is the folder that relative paths start from. */
@@ -122,7 +141,7 @@ const layerOf = (value: unknown, field: string, base: string): Layer => {
   const [name, options] = oneKey(value, field, Object.keys(layerMakers), 'a layer')
   const make = layerMakers[name as keyof typeof layerMakers] as (options: unknown) => Layer
   try {
-    return make(withFilesystems(name, options, `${field}.${name}`, base))
+    return make(withPlaces(name, options, `${field}.${name}`, base))
   } catch (thrown) {
     // The layer names its field from its own name on.
     if (thrown instanceof ConfigError) throw new ConfigError(`${field}.${thrown.field}`, thrown.expected, thrown.found)
@@ -130,12 +149,16 @@ const layerOf = (value: unknown, field: string, base: string): Layer => {
   }
 }
 
-/** An overlay's upper, and what is mounted at a mount point, is a lower like any other. */
-const withFilesystems = (name: string, options: unknown, field: string, base: string): unknown => {
+/** An overlay's upper, and what is mounted at a mount point, is a lower like any other; relative paths start from `base`. */
+const withPlaces = (name: string, options: unknown, field: string, base: string): unknown => {
   if (options === null || typeof options !== 'object' || Array.isArray(options)) return options
   if (name === 'overlay') {
     const { upper } = options as { upper?: unknown }
     return upper === undefined ? options : { ...options, upper: lowerOf(upper, `${field}.upper`, base) }
+  }
+  if (name === 'record' || name === 'replay') {
+    const { file } = options as { file?: unknown }
+    return typeof file === 'string' ? { ...options, file: resolve(base, file) } : options
   }
   if (name !== 'mountPoints') return options
   return Object.fromEntries(

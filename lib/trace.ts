@@ -1,6 +1,6 @@
 /** plyfs/trace: where traces go, and recordings of them. */
-import { appendFileSync, readFileSync } from 'node:fs'
 import type { TraceEvent, TraceSink } from '../layers/trace/index.js'
+import { originalFs } from './lower/original-fs.js'
 
 export { NotRecorded, type Replay, type ReplayOptions, record, replay } from '../layers/trace/record.js'
 export type { TraceEvent, TraceSink }
@@ -48,6 +48,6 @@ export const openTelemetry =
 export const toFile =
   (path: string): ((line: string) => void) =>
   (line) =>
-    appendFileSync(path, `${line}\n`)
+    originalFs.appendFileSync(path, `${line}\n`)
 /** For `replay`: the lines of a file of the disk. */
-export const fromFile = (path: string): string => readFileSync(path, 'utf8')
+export const fromFile = (path: string): string => originalFs.readFileSync(path, 'utf8')

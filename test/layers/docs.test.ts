@@ -2,9 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { format } from 'node:util'
 import test from 'ava'
+import * as layers from '../../layers/index.js'
 
 const pages = new URL('../../docs/layers/', import.meta.url)
-const expected: Readonly<Record<string, string>> = {
+const expected: Readonly<Record<string, string | readonly string[]>> = {
   'passthrough.md': 'passed: 1',
   'quota.md': 'EDQUOT',
   'sandbox.md': '4 refused',
@@ -18,10 +19,11 @@ const expected: Readonly<Record<string, string>> = {
   'overlay.md': 'debug=2',
   'power-loss.md': "'new', 'old'",
   'read-only.md': 'EROFS',
+  'request-count.md': '{ getattr: 10 }',
   'retry.md': 'retried: 1',
   'subdir.md': 'index.html',
   'timeout.md': 'ETIMEDOUT',
-  'trace.md': 'create /file ok',
+  'trace.md': ['create /file ok', 'replayed dark'],
   'xattr-elision.md': 'asked below: 1 99',
 }
 const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => (log: object) => Promise<void>
@@ -32,16 +34,22 @@ const bodyOf = (module: string): string =>
     (_line, names, from) => `const ${names.replaceAll(' as ', ': ')} = await import(${from})`,
   )
 
+test('every layer has its page', (t) => {
+  const makers = Object.entries(layers).flatMap(([name, made]) => (typeof made === 'function' ? [name] : []))
+  const named = makers.map((name) => `${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.md`)
+  t.deepEqual(readdirSync(pages).sort(), named.sort())
+})
+
 for (const page of readdirSync(pages)) {
   test.serial(page, async (t) => {
-    const example = /```js\n(.*?)```/s.exec(readFileSync(new URL(page, pages), 'utf8'))?.[1]
-    if (example === undefined) throw new Error('no example')
+    const examples = readFileSync(new URL(page, pages), 'utf8').matchAll(/```js\n(.*?)```/gs)
     const lines: string[] = []
     const log = (...values: unknown[]): void => {
       lines.push(format(...values))
     }
-    await new AsyncFunction('console', bodyOf(example))({ log })
+    for (const [, example = ''] of examples) await new AsyncFunction('console', bodyOf(example))({ log })
     const output = lines.join('\n')
-    t.true(output.includes(expected[page] ?? 'no expectation for this page'), output)
+    for (const words of [expected[page] ?? 'no expectation for this page'].flat())
+      t.true(output.includes(words), output)
   })
 }

@@ -47,6 +47,32 @@ test('every lower, and stacks in stacks', (t) => {
   t.true(isRight(stackFromConfig({})))
 })
 
+test('what was recorded is replayed; paths start from the folder of the stack file', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'plyfs-config-'))
+  t.teardown(() => rmSync(dir, { recursive: true }))
+  mkdirSync(join(dir, 'data'))
+  writeFileSync(join(dir, 'data', 'a.txt'), 'A')
+  writeFileSync(
+    join(dir, 'once.json'),
+    JSON.stringify({ lower: { rooted: './data' }, layers: [{ record: { file: './fixture.jsonl' } }] }),
+  )
+  writeFileSync(
+    join(dir, 'test.json'),
+    JSON.stringify({ layers: [{ replay: { file: './fixture.jsonl', order: 'strict' } }] }),
+  )
+  const early = stackFromFile(join(dir, 'test.json'))
+  if (isRight(early)) return t.fail('there is no recording yet')
+  t.regex(early.left.message, /^layers\[0\]\.replay\.file: expected a recording that can be read/)
+  for (const file of ['once.json', 'test.json']) {
+    const built = stackFromFile(join(dir, file))
+    if (isLeft(built)) throw built.left
+    t.is(built.right.readFileSync('/a.txt', 'utf8'), 'A')
+    t.throws(() => built.right.readFileSync('/b.txt', 'utf8'), { code: 'ENOENT' })
+    if (file === 'once.json') rmSync(join(dir, 'data'), { recursive: true })
+  }
+  return undefined
+})
+
 const wrong: readonly (readonly [unknown, RegExp])[] = [
   [null, /expected an object, found null/],
   [{ layer: [] }, /^layer: expected one of the fields lower, layers/],
@@ -67,6 +93,8 @@ const wrong: readonly (readonly [unknown, RegExp])[] = [
     { layers: [{ sandbox: { rules: [{ allow: ['raed'], paths: ['/'] }] } }] },
     /^layers\[0\]\.sandbox\.rules\[0\]\.allow\[0\]: .*found 'raed'/,
   ],
+  [{ layers: [{ record: {} }] }, /^layers\[0\]\.record\.file: expected string/],
+  [{ layers: [{ replay: { file: 'x', order: 'any' } }] }, /^layers\[0\]\.replay\.order: .*found 'any'/],
   [{ layers: [{ metadataCache: {} }, { sandbox: { root: '/' } }] }, /^layers: .*put 'sandbox' above 'metadataCache'/],
   [
     { lower: { stack: { lower: { stack: {} } } }, layers: [{ stackDepth: { max: 2 } }] },
