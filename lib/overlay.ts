@@ -6,7 +6,13 @@ import { commitAll, recoverCommit } from '../layers/overlay/commit.js'
 import { overlayTree } from '../layers/overlay/index.js'
 import { locked } from '../layers/overlay/names.js'
 import { eachPair } from '../layers/overlay/pairs.js'
-import { restoreSnapshot, type Snapshot, SnapshotTooLarge, takeSnapshot } from '../layers/overlay/snapshot.js'
+import {
+  recoverRestore,
+  restoreSnapshot,
+  type Snapshot,
+  SnapshotTooLarge,
+  takeSnapshot,
+} from '../layers/overlay/snapshot.js'
 import type { Tree } from '../layers/overlay/tree.js'
 import { runPromise } from './driver/promise.js'
 import { Exchange } from './exchange.js'
@@ -87,7 +93,7 @@ export const snapshot = (fs: PlyFs, options: { readonly maxBytes?: number } = {}
 
 /**
  * Makes the changes what they were when `snapshot` was taken; it can be restored again. Until all of it is on the upper,
- * nothing is taken away, so that a full disk leaves what was there. A file that is open stays what it is for whoever has
+ * nothing is taken away, so that a full disk leaves what was there; after a crash, `recover` finishes it or takes it back. A file that is open stays what it is for whoever has
  * it open, as after an unlink: what is written to it then is no longer seen by others.
  * @throws {TypeError} for a snapshot of another overlay
  */
@@ -106,12 +112,18 @@ export const discard = (fs: PlyFs): Promise<void> => perform(fs, 'discard', disc
  */
 export const commit = (fs: PlyFs): Promise<void> =>
   perform(fs, 'commit', function* (tree) {
-    yield* recoverCommit(tree)
+    yield* recovered(tree)
     const details = yield* changesOf(tree)
     const conflicts = yield* conflictsOf(tree, details)
     if (conflicts.length > 0) throw new CommitConflict(conflicts)
     yield* commitAll(tree, details, randomBytes(4).toString('hex'))
   })
 
-/** Ends a commit that was interrupted: `finished` it, or had it `undone`; `none` where there was none. */
-export const recover = (fs: PlyFs): Promise<'none' | 'finished' | 'undone'> => perform(fs, 'recover', recoverCommit)
+function* recovered(tree: Tree): Asking<'none' | 'finished' | 'undone'> {
+  const restored = yield* recoverRestore(tree)
+  const committed = yield* recoverCommit(tree)
+  return committed === 'none' ? restored : committed
+}
+
+/** Ends a commit, or a restore, that was interrupted: `finished` it, or had it `undone`; `none` where there was none. */
+export const recover = (fs: PlyFs): Promise<'none' | 'finished' | 'undone'> => perform(fs, 'recover', recovered)

@@ -21,7 +21,13 @@ import { contentsOf } from './pairs.js'
 import type { Tree } from './tree.js'
 
 const O_WRONLY_CREAT_EXCL = 0o301
+/**
+ * On the upper: what is to be restored, complete. While it is written it has another name, and yet another once the tree has
+ * been cleared: after a crash, each says what is still to be done.
+ */
 const STAGE = `${RESERVED}${RESERVED}restore`
+const UNFINISHED = `${STAGE}.new`
+const MOVING = `${STAGE}.moving`
 
 type Attributes = Request<'setattr'>['set']
 interface Saved {
@@ -109,7 +115,7 @@ function* save(
   links.set(key, path)
   if (type !== S_IFDIR) return
   for (const { name } of yield* callOn(self, 'readdir', { path: at })) {
-    if (name === COMMIT || name === STAGE || name.startsWith(TEMPORARY)) continue
+    if (name === COMMIT || name.startsWith(STAGE) || name.startsWith(TEMPORARY)) continue
     yield* save(tree, join(path, name), node?.get(name), entries, links, counts, maxBytes)
   }
 }
@@ -147,7 +153,10 @@ function* xattrsOf(tree: Tree, path: Path): Asking<(readonly [string, Buffer])[]
   return out
 }
 
-/** All that was saved is written beside the tree before anything is taken away: what fails until then changes nothing. */
+/**
+ * All that was saved is written beside the tree before anything is taken away: what fails until then changes nothing, and
+ * what is interrupted from then on, `recoverRestore` finishes.
+ */
 export function* restoreSnapshot(tree: Tree, snapshot: Snapshot): Asking<void> {
   const held = saved.get(snapshot)
   if (held === undefined || held.tree !== tree) {
@@ -155,9 +164,8 @@ export function* restoreSnapshot(tree: Tree, snapshot: Snapshot): Asking<void> {
   }
   const { entries } = held
   const self = tree.upper.asSelf
-  const root = tree.at(tree.root)
-  const stage = join(root, STAGE)
-  yield* remove(tree, stage)
+  yield* recoverRestore(tree)
+  const stage = join(tree.at(tree.root), UNFINISHED)
   try {
     for (const entry of entries) yield* put(tree, stage, entry)
     for (const entry of [...entries].reverse()) if ((entry.mode & S_IFMT) === S_IFDIR) yield* date(tree, stage, entry)
@@ -165,13 +173,10 @@ export function* restoreSnapshot(tree: Tree, snapshot: Snapshot): Asking<void> {
     yield* remove(tree, stage)
     throw thrown
   }
-  yield* clear(tree, root, STAGE)
-  for (const { name } of yield* callOn(self, 'readdir', { path: stage })) {
-    yield* callOn(self, 'rename', { path: join(stage, name), newPath: join(root, name), flags: 0 })
-  }
-  yield* callOn(self, 'rmdir', { path: stage })
-  const [first] = entries
-  if (first !== undefined) yield* dress(tree, root, first)
+  // A name that outlives a power failure must not come before what it stands for.
+  yield* attemptOn(self, 'syncfs', { path: stage })
+  yield* callOn(self, 'rename', { path: stage, newPath: join(tree.at(tree.root), STAGE), flags: 0 })
+  yield* finish(tree)
   // Renaming a directory, or out of one, moves its time.
   for (const entry of entries) if ((entry.mode & S_IFMT) === S_IFDIR) yield* date(tree, tree.prefix, entry)
   forget(tree)
@@ -180,6 +185,44 @@ export function* restoreSnapshot(tree: Tree, snapshot: Snapshot): Asking<void> {
     const place = yield* tree.walk(path || '/', 2)
     if (!(place instanceof Failed) && place.node?.upper === true) place.node.identity = identity
   }
+}
+
+/** From the point of no return on: every step may be repeated. */
+function* finish(tree: Tree): Asking<void> {
+  const self = tree.upper.asSelf
+  const root = tree.at(tree.root)
+  const moving = join(root, MOVING)
+  if (yield* isThere(tree, join(root, STAGE))) {
+    yield* clear(tree, root, STAGE)
+    yield* callOn(self, 'rename', { path: join(root, STAGE), newPath: moving, flags: 0 })
+  }
+  const stats = yield* callOn(self, 'getattr', { path: moving, follow: false, precise: true })
+  const { mode, rdev, uid, gid } = stats
+  const kept: Saved = { path: '', mode, rdev, uid, gid, times: timesOf(stats), xattrs: yield* xattrsOf(tree, moving) }
+  for (const { name } of yield* callOn(self, 'readdir', { path: moving })) {
+    yield* callOn(self, 'rename', { path: join(moving, name), newPath: join(root, name), flags: 0 })
+  }
+  yield* dress(tree, root, kept)
+  yield* callOn(self, 'rmdir', { path: moving })
+}
+
+/** Ends a `restore` that was interrupted: does the rest of it, or takes away what it had staged. */
+export function* recoverRestore(tree: Tree): Asking<'none' | 'finished' | 'undone'> {
+  const root = tree.at(tree.root)
+  if ((yield* isThere(tree, join(root, STAGE))) || (yield* isThere(tree, join(root, MOVING)))) {
+    yield* finish(tree)
+    forget(tree)
+    return 'finished'
+  }
+  if (!(yield* isThere(tree, join(root, UNFINISHED)))) return 'none'
+  yield* remove(tree, join(root, UNFINISHED))
+  return 'undone'
+}
+
+function* isThere(tree: Tree, path: Path): Asking<boolean> {
+  const there = yield* attemptOn(tree.upper.asSelf, 'lookup', { path })
+  if (there instanceof Failed && there.errno !== 'ENOENT') throw there
+  return !(there instanceof Failed)
 }
 
 function* put(tree: Tree, stage: Path, entry: Saved): Asking<void> {

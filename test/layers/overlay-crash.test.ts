@@ -8,7 +8,8 @@ import test from 'ava'
 import { overlay } from '../../layers/overlay/index.js'
 import { fail, type Layer, layer, NEXT, OP, OPS, type PlyFs, stack } from '../../lib/index.js'
 import { memory, rooted } from '../../lib/lower/index.js'
-import { commit, recover } from '../../lib/overlay.js'
+import { commit, recover, restore, snapshot } from '../../lib/overlay.js'
+import { runs } from '../runs.js'
 import { contentsOf, plantPlain } from './overlay-support.js'
 
 interface Place {
@@ -28,18 +29,22 @@ const places: Record<string, () => Place> = {
   },
 }
 
-/** Lets `n` changes through, then nothing at all: the machine is off. */
-const crashAfter = (n: number): { guard: Layer; crashed: () => boolean } => {
+/** Lets `n` changes through, of those after `arm()`, then nothing at all: the machine is off. */
+const crashAfter = (n: number, isArmed = true): { guard: Layer; crashed: () => boolean; arm: () => void } => {
   let left = n
   let off = false
+  let armed = isArmed
   const hook = (writes: boolean) => ({
     request: () => {
-      if (writes && !off && left-- <= 0) off = true
+      if (armed && writes && !off && left-- <= 0) off = true
       return off ? fail('EIO') : NEXT
     },
   })
   const extensions = Object.fromEntries(OPS.map((op) => [op, hook(OP[op].effect === 'write' && op !== 'open')]))
-  return { guard: layer('crash', extensions), crashed: () => off }
+  const arm = (): void => {
+    armed = true
+  }
+  return { guard: layer('crash', extensions), crashed: () => off, arm }
 }
 
 const act = (fs: PlyFs): void => {
@@ -109,6 +114,44 @@ for (const [name, make] of Object.entries(places)) {
       t.true(outcomes.finished > 1)
     })
   }
+}
+
+for (const [name, make] of Object.entries(places)) {
+  test(`a crash at any step of restore leaves what was there, or what is restored (${name})`, async (t) => {
+    const outcomes: Record<string, number> = {}
+    for (let n = 0, on = true; on; n += Math.ceil((name === 'memory' ? 3 : 13) / runs(1))) {
+      const place = make()
+      const { lower, upper } = place
+      try {
+        plantPlain(lower)
+        const { guard, crashed, arm } = crashAfter(n, false)
+        const fs = stack(lower, [overlay({ upper: stack(upper, [guard]) })])
+        act(fs)
+        const first = contentsOf(fs, '/root')
+        const kept = await snapshot(fs)
+        fs.rmSync('/root/d', { recursive: true })
+        fs.writeFileSync('/root/a/c', 'changed again')
+        fs.writeFileSync('/root/later', 'made')
+        fs.chmodSync('/root', 0o711)
+        const second = contentsOf(fs, '/root')
+        arm()
+        await restore(fs, kept).catch((error: NodeJS.ErrnoException) => t.is(error.code, 'EIO'))
+        on = crashed()
+        const again = stack(lower, [overlay({ upper })])
+        const outcome = await recover(again)
+        outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
+        // Where nothing is left to be done, it had not begun, or was over.
+        const expected = outcome === 'undone' || (outcome === 'none' && n === 0) ? second : first
+        t.is(contentsOf(again, '/root'), expected, `after ${n}`)
+        t.is(contentsOf(stack(lower, [overlay({ upper })]), '/root'), expected, `after ${n}`)
+        t.deepEqual(upper.readdirSync('/'), ['root'])
+      } finally {
+        place.remove()
+      }
+    }
+    t.true((outcomes.undone ?? 0) > 0)
+    t.true((outcomes.finished ?? 0) > 0)
+  })
 }
 
 test('so does a process that is killed in the middle', async (t) => {
