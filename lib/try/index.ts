@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { stackFromConfig } from '../config.js'
 import type { PlyFs } from '../face/node-fs.js'
-import { type Change, CommitConflict, changes, commit, diff } from '../overlay.js'
+import { type Change, CommitConflict, changes, commit, diff, recover } from '../overlay.js'
+import { abandoned, PREFIX, sign } from './abandoned.js'
 import { Complaint } from './complaint.js'
 import { type Ended, type Ground, runInstalled, runMounted } from './run.js'
 
@@ -117,6 +118,27 @@ const settle = async (
   }
 }
 
+const stackOf = ({ config }: Ground): PlyFs => {
+  const built = stackFromConfig(config)
+  if (built._tag === 'Left') throw new Complaint(built.left.message)
+  return built.right
+}
+
+/** An earlier run that was killed while it kept its changes is finished, or taken back; of another the changes are told. */
+const settleAbandoned = async (target: string): Promise<void> => {
+  for (const scratch of abandoned(realpathSync(target))) {
+    const fs = stackOf(groundOf(target, scratch))
+    if ((await recover(fs)) === 'finished') {
+      console.error('plyfs: an earlier run was killed while it kept its changes: they are kept now')
+      rmSync(scratch, { recursive: true, force: true })
+    } else if ((await changes(fs)).length > 0) {
+      const file = join(scratch, 'changes.patch')
+      writeFileSync(file, await diff(fs))
+      console.error(`plyfs: an earlier run was killed; what it had changed is in ${file}`)
+    }
+  }
+}
+
 /** @returns the command's exit status; 1 where that is 0 and the changes could not be kept */
 export const runTry = async (args: readonly string[], usage: string): Promise<number> => {
   const at = args.indexOf('--')
@@ -129,20 +151,17 @@ export const runTry = async (args: readonly string[], usage: string): Promise<nu
   const [target, ...rest] = positionals
   if (target === undefined || rest.length > 0 || command.length === 0) throw new Complaint(usage)
   const wished = wishOf(values.keep, values.discard, values.patch)
-  const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'plyfs-try-')))
+  await settleAbandoned(target)
+  const scratch = realpathSync(mkdtempSync(join(tmpdir(), PREFIX)))
   let holds = false
   try {
     for (const name of ['upper', 'mnt']) mkdirSync(join(scratch, name))
     const ground = groundOf(target, scratch)
-    const stackOf = (): PlyFs => {
-      const built = stackFromConfig(ground.config)
-      if (built._tag === 'Left') throw new Complaint(built.left.message)
-      return built.right
-    }
     // What is wrong with it is said before anything runs.
-    stackOf()
+    stackOf(ground)
+    sign(scratch, realpathSync(target))
     const { status, killed } = await run(ground, command, !values['no-mount'])
-    const fs = stackOf()
+    const fs = stackOf(ground)
     const changed = await changes(fs)
     if (!values.json) for (const change of changed) console.error(lineOf(change))
     let wish: Wish = wished

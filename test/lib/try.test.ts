@@ -1,10 +1,14 @@
 /** `plyfs try`, as a user runs it. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import nodeFs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
+import { overlay } from '../../layers/index.js'
+import { stack } from '../../lib/index.js'
+import { rooted } from '../../lib/lower/index.js'
 
 const source = process.env.PLYFS_TEST !== 'dist'
 const entry = fileURLToPath(new URL(source ? '../../lib/cli.ts' : '../../dist/lib/cli.js', import.meta.url))
@@ -52,6 +56,8 @@ const tree = (dir: string): Record<string, string> =>
       .map((name) => [name, nodeFs.readFileSync(join(dir, name), 'utf8')]),
   )
 const leftIn = ({ temporary }: Place): string[] => nodeFs.readdirSync(temporary)
+/** So many changes of the lower, and the journal is there. */
+const LATE = 9
 const AS_PLANTED = { a: 'one\n', b: 'two\n', 'sub/f': 'deep\n' }
 
 withMount('a command in a directory: its changes are shown, and kept', (t) => {
@@ -157,6 +163,63 @@ withMount('a run that is killed leaves the directory as it was', (t) => {
   t.regex(stderr, /nothing is kept/)
   t.deepEqual(tree(at.dir), AS_PLANTED)
   t.deepEqual(leftIn(at), [])
+})
+
+/** Runs `script` in the directory, and kills plyfs itself once the script has said that it is ready. */
+const killedWhileReady = async ({ dir, temporary }: Place, script: string): Promise<void> => {
+  const ready = join(temporary, 'ready')
+  const args = [...flags, entry, 'try', dir, '--keep', '--', 'sh', '-c', `${script}; echo $$ > ${ready}; exec sleep 30`]
+  const child = spawn(process.execPath, args, { env: { ...process.env, TMPDIR: temporary }, stdio: 'ignore' })
+  const ended = once(child, 'exit')
+  await until(() => nodeFs.existsSync(ready) && nodeFs.readFileSync(ready, 'utf8').endsWith('\n'))
+  child.kill('SIGKILL')
+  await ended
+  process.kill(Number(nodeFs.readFileSync(ready, 'utf8')), 'SIGKILL')
+  nodeFs.rmSync(ready)
+}
+const until = async (met: () => boolean): Promise<void> => {
+  while (!met()) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+withMount('killed at once: no mount is left, and nothing is lost', async (t) => {
+  const at = place(t)
+  await killedWhileReady(at, 'rm -r *; echo ours > a')
+  t.deepEqual(tree(at.dir), AS_PLANTED)
+  await until(() => !nodeFs.readFileSync('/proc/self/mountinfo', 'utf8').includes(at.temporary))
+  const [left = ''] = leftIn(at)
+  const run = tryIt(at, at.dir, '--discard', '--', 'cat', 'a')
+  t.is(run.stdout, 'one\n', run.stderr)
+  const file = /what it had changed is in (\S+)/.exec(run.stderr)?.[1] ?? ''
+  t.true(file.startsWith(join(at.temporary, left)))
+  t.regex(nodeFs.readFileSync(file, 'utf8'), /^\+ours$/m)
+  // Told once, and left where it is.
+  t.is(tryIt(at, at.dir, '--discard', '--', 'true').stderr, 'plyfs: discarded\n')
+  t.deepEqual(leftIn(at), [left])
+})
+
+test.serial('killed while it kept its changes: the next run finishes that, or tells them', (t) => {
+  const killed = fileURLToPath(new URL('../layers/overlay-killed.ts', import.meta.url))
+  for (const [n, told] of [
+    [3, /what it had changed is in/],
+    [LATE, /they are kept now/],
+  ] as const) {
+    const at = place(t)
+    const scratch = join(at.temporary, 'plyfs-try-killed')
+    const upper = join(scratch, 'upper')
+    nodeFs.mkdirSync(upper, { recursive: true })
+    nodeFs.symlinkSync(at.dir, join(scratch, 'lower'))
+    nodeFs.writeFileSync(join(scratch, 'run.json'), JSON.stringify({ pid: 0x7fff_fff0, born: '', target: at.dir }))
+    const fs = stack(rooted(at.dir), [overlay({ upper: rooted(upper) })])
+    fs.writeFileSync('/a', 'ours')
+    fs.rmSync('/sub', { recursive: true })
+    const { signal } = spawnSync(process.execPath, [...process.execArgv, killed, scratch, String(n)])
+    t.is(signal, 'SIGKILL')
+    const run = tryIt(at, at.dir, '--discard', '--no-mount', '--', 'node', '-e', '')
+    t.regex(run.stderr, told)
+    const kept = n === LATE
+    t.deepEqual(tree(at.dir), kept ? { a: 'ours', b: 'two\n' } : AS_PLANTED)
+    t.deepEqual(leftIn(at), kept ? [] : ['plyfs-try-killed'])
+  }
 })
 
 test.serial('a stack file; a Node program that is killed', (t) => {
