@@ -32,14 +32,22 @@ export interface Cred {
   umask(mask: number): number
 }
 
+/** How often this thread's rights, or what it sees of the filesystem, were changed here. One a thread. */
+export const rights = { changes: 0 }
+
 export const makeCred = (sys: Sys, arena: Arena): Cred => {
   const { view, struct } = arena
+  const changing = (call: (id: number) => number) => (id: number) => {
+    rights.changes++
+    return call(id)
+  }
   const setgroups = sys.of2('setgroups')
   const getgroups = sys.of2('getgroups')
   return {
-    setfsuid: sys.of1('setfsuid'),
-    setfsgid: sys.of1('setfsgid'),
+    setfsuid: changing(sys.of1('setfsuid')),
+    setfsgid: changing(sys.of1('setfsgid')),
     setgroups: (groups) => {
+      rights.changes++
       if (groups.length > NGROUPS) return -EINVAL
       groups.forEach((gid, index) => {
         view.setUint32(struct.at + index * 4, gid, true)
@@ -51,7 +59,7 @@ export const makeCred = (sys: Sys, arena: Arena): Cred => {
       if (count < 0) return count
       return Array.from({ length: count }, (_, index) => view.getUint32(struct.at + index * 4, true))
     },
-    unshare: sys.of1('unshare'),
+    unshare: changing(sys.of1('unshare')),
     umask: sys.of1('umask'),
   }
 }

@@ -4,12 +4,14 @@
  * /proc/self/fd; where there is neither, only `unsafe` is left.
  */
 
+import { isMainThread } from 'node:worker_threads'
 import type { Dentry } from '../../file.js'
 import { RESOLVE_BENEATH } from '../../native/index.js'
 import { decodePath } from '../../path-bytes.js'
 import { Failed } from '../../verdict.js'
 import { originalFs } from '../original-fs.js'
 import type { Calls } from './calls.js'
+import { Kept } from './kept.js'
 import { KernelResolver } from './kernel.js'
 import { nativeCalls } from './native-calls.js'
 import { nodeCalls, O_PATH } from './node-calls.js'
@@ -98,12 +100,20 @@ export interface Canonical {
   readonly ops: PathOps
 }
 
-/** @returns undefined where that cannot be had */
+/**
+ * In the main thread only, directories are kept: a thread that is terminated closes nothing.
+ * @returns undefined where that cannot be had
+ */
 export const canonicalOnly = (native = true): Canonical | undefined => {
   const all = beneath('/', { policy: STRICT, native, unsafe: false })
   if (all instanceof Failed) return undefined
   const { mechanism, strict } = all
-  const resolver = strict instanceof Walker ? new Parents(strict) : strict
+  const resolver =
+    strict instanceof Walker
+      ? new Parents(strict)
+      : strict instanceof KernelResolver && isMainThread
+        ? new Kept(strict)
+        : strict
   const pick: Picker = () => resolver
-  return { mechanism, pick, ops: pathOps(pick) }
+  return { mechanism, pick, ops: pathOps(pick, resolver instanceof Kept ? () => strict : pick) }
 }

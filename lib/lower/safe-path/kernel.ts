@@ -1,6 +1,6 @@
 /**
  * Resolves by openat2(2): the kernel walks the whole path in one call, and refuses, at the moment of use, every step that
- * would leave the root. Nothing is remembered from one request to the next: a call costs less than checking a memory.
+ * would leave the root. Nothing is remembered from one request to the next; `Kept` does so for canonical paths.
  * What it refuses (an absolute link, `..` above the root) is left to the walker, which knows what that means here.
  */
 import { constants } from 'node:os'
@@ -14,7 +14,7 @@ import { isCanonical, isPlain, parentOf, relative } from './names.js'
 import { failed } from './native-calls.js'
 import { O_PATH, O_TMPFILE } from './node-calls.js'
 import type { Raw } from './raw.js'
-import type { Resolver, Seeker } from './resolver.js'
+import { accessHeld, type Resolver, type Seeker } from './resolver.js'
 import { dentry, type Walker } from './walker.js'
 
 const { errno } = constants
@@ -117,6 +117,10 @@ export class KernelResolver implements Resolver {
       : this.#open(relative(path), known)
     if (fd >= 0) return fd
     return this.#unsure(fd) ? this.walker.open(path, flags, mode) : failed(fd)
+  }
+
+  access(path: Path, mask: number): Failed | undefined {
+    return accessHeld(this, path, mask)
   }
 
   place(path: Path): Seeker | Failed {

@@ -117,7 +117,7 @@ const make = (fast: Raw, all: Native): Calls => {
       return result < 0 ? failed(result) : fast.stats(precise)
     },
     access: (held, mask) => {
-      const result = fast.access(held, mask)
+      const result = fast.access(held, '', mask)
       // Before Linux 5.8.
       return result === -ENOSYS_NUMBER || result === -EINVAL_NUMBER ? plain.access(held, mask) : ended(result)
     },

@@ -23,6 +23,7 @@ const EBUSY = Failed.of('EBUSY')
 const EEXIST = Failed.of('EEXIST')
 const EINVAL = Failed.of('EINVAL')
 const EISDIR = Failed.of('EISDIR')
+const ENOENT = Failed.of('ENOENT')
 const ENOSYS = Failed.of('ENOSYS')
 const ENOTDIR = Failed.of('ENOTDIR')
 const EPERM = Failed.of('EPERM')
@@ -48,14 +49,17 @@ const at = <O extends Op>(sync: (req: Request<O>) => Reply<O> | Failed): LowerOp
   },
 })
 
-/** With `fd` in a request, its `path` is not looked at: whoever serves descriptors takes it before. */
-export const pathOps = (pick: Picker): PathOps => {
+/**
+ * With `fd` in a request, its `path` is not looked at: whoever serves descriptors takes it before.
+ * @param pool for what is done later, in directories that nobody else lets go of
+ */
+export const pathOps = (pick: Picker, pool = pick): PathOps => {
   const { calls } = pick(undefined)
   const sync = syncOps(pick)
-  const pool = later(pick, sync)
+  const slow = later(pool, sync)
   const ops: { -readonly [O in ResolvedOp]?: LowerOp<Op> } = {}
   for (const op of Object.keys(sync) as ResolvedOp[]) ops[op] = at(sync[op] as (req: Request<Op>) => Reply<Op>)
-  return { ...(ops as unknown as PathOps), ...(calls.pins ? pool : {}) }
+  return { ...(ops as unknown as PathOps), ...(calls.pins ? slow : {}) }
 }
 
 const syncOps = (pick: Picker): Sync => {
@@ -80,13 +84,16 @@ const syncOps = (pick: Picker): Sync => {
     act: (dir: Held, name: string) => Failed | undefined,
   ): Failed | undefined => {
     const resolver = pick(dentry)
-    const dir = resolver.parent(path)
-    if (dir instanceof Failed) return dir
-    try {
-      const name = lastOf(path)
-      return name === '' ? ofRoot : act(dir, name)
-    } finally {
-      resolver.release(dir)
+    for (;;) {
+      const dir = resolver.parent(path)
+      if (dir instanceof Failed) return dir
+      try {
+        const name = lastOf(path)
+        const out = name === '' ? ofRoot : act(dir, name)
+        if (out !== ENOENT || resolver.isStale?.(dir) !== true) return out
+      } finally {
+        resolver.release(dir)
+      }
     }
   }
   const open = (req: Request<'open'>): number | Failed => pick(req.dentry).open(req.path, req.flags, req.mode)
@@ -101,12 +108,13 @@ const syncOps = (pick: Picker): Sync => {
       // `.`, `..` and `x/` lead to directories, or to nothing.
       if (!isPlain(name)) return held(req, true, () => EINVAL)
       const resolver = pick(req.dentry)
-      const dir = resolver.parent(path)
-      if (dir instanceof Failed) return dir
-      try {
-        return calls.readlink(dir, name)
-      } finally {
+      for (;;) {
+        const dir = resolver.parent(path)
+        if (dir instanceof Failed) return dir
+        const out = calls.readlink(dir, name)
+        const again = out === ENOENT && resolver.isStale?.(dir) === true
         resolver.release(dir)
+        if (!again) return out
       }
     },
     symlink: ({ path, dentry, target }) => named(path, dentry, EEXIST, (dir, name) => calls.symlink(target, dir, name)),
@@ -148,7 +156,7 @@ const syncOps = (pick: Picker): Sync => {
       return undefined
     },
     readdir: (req) => held(req, true, (dir) => calls.readdir(dir)),
-    access: (req) => held(req, true, (file) => (req.mask === 0 ? undefined : calls.access(file, req.mask))),
+    access: ({ path, dentry, mask }) => pick(dentry).access(path, mask),
     syncfs: ({ path, dentry }) => {
       const system = native()
       if (system === undefined) return ENOSYS

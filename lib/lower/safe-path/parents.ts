@@ -14,7 +14,7 @@ import { originalFs as fs } from '../original-fs.js'
 import type { Calls, Held } from './calls.js'
 import { isPlain, lastOf, parentOf } from './names.js'
 import { O_PATH } from './node-calls.js'
-import type { Resolver, Seeker } from './resolver.js'
+import { accessHeld, type Resolver, type Seeker } from './resolver.js'
 import type { Walker } from './walker.js'
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW } = fs.constants
@@ -171,6 +171,10 @@ export class Parents implements Resolver {
         }
       },
     )
+  }
+
+  access(path: Path, mask: number): Failed | undefined {
+    return accessHeld(this, path, mask)
   }
 
   place(path: Path): Seeker | Failed {

@@ -25,7 +25,15 @@ const STATX = 4160
 const EMPTY = 4480
 const TEXT = 4608
 const TEXT_SIZE = 4096
-const SIZE = TEXT + TEXT_SIZE
+/** struct pollfd[2]; the struct timespec after it stays 0. */
+const POLL = TEXT + TEXT_SIZE
+const ZERO = POLL + 16
+const SIZE = ZERO + 16
+
+const POLLIN = 1
+const POLLPRI = 2
+/** IN_NONBLOCK | IN_CLOEXEC */
+const IN_FLAGS = 0o4000 | O_CLOEXEC
 
 /** Each function answers a result that is not negative, or a negative errno. */
 export interface Raw {
@@ -44,8 +52,18 @@ export interface Raw {
   readlinkat(dir: number, name: string): number
   /** The target that the last `readlinkat` of `length` bytes found: read it before the next call. */
   target(length: number): Buffer
-  /** faccessat2(2) of what is held, with the real ids: Linux 5.8. */
-  access(held: number, mask: number): number
+  /** faccessat2(2) of a name without a slash, or of what is held for '', with the real ids; not through a link: Linux 5.8. */
+  access(dir: number, name: string, mask: number): number
+  /** What the last `statx` found, apart from all else that is there at the time. */
+  identity(): string
+  /** The number of links that it found. */
+  links(): number
+  /** inotify_init1(2): a descriptor. */
+  inotify(): number
+  /** inotify_add_watch(2). */
+  watch(inotify: number, path: string, mask: number): number
+  /** poll(2), without waiting: how many of an inotify descriptor and one of /proc/self/mountinfo have something to tell. */
+  poll(inotify: number, mountinfo: number): number
 }
 
 const make = (): Raw | undefined => {
@@ -70,6 +88,13 @@ const make = (): Raw | undefined => {
   const statx5 = calls.of5('statx')
   const faccessat2 = calls.of4('faccessat2')
   const readlinkat = calls.of4('readlinkat')
+  const inotify = calls.of1('inotify_init1')
+  const watch = calls.of3('inotify_add_watch')
+  const ppoll = calls.of5('ppoll')
+  const poll = address(POLL)
+  const zero = address(ZERO)
+  halves[(POLL + 4) >> 1] = POLLIN
+  halves[(POLL + 12) >> 1] = POLLPRI
 
   /** What the block holds for a path, and under which rule it was let in. */
   let written: string | undefined
@@ -110,6 +135,7 @@ const make = (): Raw | undefined => {
     bytes[length] = 0
     return 0
   }
+  const field = (at: number): number => words[(STATX + at) >> 2] as number
   return {
     openat2: (dir, name, flags, mode, resolve) => {
       const failed = put(name, SLASH)
@@ -130,7 +156,19 @@ const make = (): Raw | undefined => {
     readlinkat: (dir, name) =>
       name === '' ? readlinkat(dir, empty, text, TEXT_SIZE) : put(name, 0) || readlinkat(dir, path, text, TEXT_SIZE),
     target: (length) => buffer.subarray(TEXT, TEXT + length),
-    access: (held, mask) => faccessat2(held, empty, mask, AT_EMPTY_PATH),
+    access: (dir, name, mask) =>
+      name === ''
+        ? faccessat2(dir, empty, mask, AT_EMPTY_PATH)
+        : put(name, 0) || faccessat2(dir, path, mask, AT_SYMLINK_NOFOLLOW),
+    identity: () => `${field(0x88)} ${field(0x8c)} ${field(0x24)} ${field(0x20)}`,
+    links: () => field(0x10),
+    inotify: () => inotify(IN_FLAGS),
+    watch: (fd, name, mask) => put(name, SLASH) || watch(fd, path, mask),
+    poll: (notes, mounts) => {
+      words[POLL >> 2] = notes
+      words[(POLL + 8) >> 2] = mounts
+      return ppoll(poll, 2, zero, 0, 8)
+    },
   }
 }
 

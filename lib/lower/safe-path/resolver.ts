@@ -2,7 +2,7 @@
 import type { Dentry } from '../../file.js'
 import type { Path, Stats } from '../../op.js'
 import { SafeFinalizationRegistry } from '../../primordials.js'
-import type { Failed } from '../../verdict.js'
+import { Failed } from '../../verdict.js'
 import type { Calls, Held } from './calls.js'
 
 /** What a link's target means beneath the root. */
@@ -31,12 +31,25 @@ export interface Resolver {
   /** The directory that the last component is in. That component itself is not looked at: `lastOf(path)` has it. */
   parent(path: Path): Held | Failed
   stat(path: Path, follow: boolean, precise: boolean): Stats | Failed
+  /** access(2), with the process's real ids, through a link in the last component. */
+  access(path: Path, mask: number): Failed | undefined
   /** open(2), O_CREAT and links in the last component included. May block on a FIFO, as open does. */
   open(path: Path, flags: number, mode: number): number | Failed
   /** A place to act at, for callers that act in libuv's pool, and go on where they find a link there. */
   place(path: Path): Seeker | Failed
   resolve(path: Path, follow: boolean): Dentry | Failed
   release(held: Held): void
+  /** Whether a directory that `parent` gave is no longer there: what was not found in it must be asked for again. */
+  isStale?(dir: Held): boolean
+}
+
+/** access(2) for those that hold what they ask about. */
+export const accessHeld = (resolver: Resolver, path: Path, mask: number): Failed | undefined => {
+  const held = resolver.hold(path, true)
+  if (held instanceof Failed) return held
+  const out = mask === 0 ? undefined : resolver.calls.access(held, mask)
+  resolver.release(held)
+  return out
 }
 
 /** A walk that stands at a place: a directory and a name in it, which may be a link; `''` is the directory itself. */

@@ -6,7 +6,7 @@ import { originalFs } from '../original-fs.js'
 import type { Calls, Held } from './calls.js'
 import { isCanonical, parentOf } from './names.js'
 import { O_PATH } from './node-calls.js'
-import type { LinkPolicy, Resolver, Root, Seeker } from './resolver.js'
+import { accessHeld, type LinkPolicy, type Resolver, type Root, type Seeker } from './resolver.js'
 import { Walk } from './walk.js'
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW } = originalFs.constants
@@ -94,6 +94,10 @@ export class Walker implements Resolver {
     if (above === '') return path === '' ? ENOENT : this.root
     const walk = new Walk(this.calls, this.root, this.policy)
     return walk.start(above, true) ?? walk.take() ?? this.root
+  }
+
+  access(path: Path, mask: number): Failed | undefined {
+    return accessHeld(this, path, mask)
   }
 
   place(path: Path): Seeker | Failed {

@@ -1,0 +1,199 @@
+/**
+ * Canonical paths acted on beneath directories that are kept held: where a name is in a directory that was used lately, the
+ * kernel walks no path. A witness says, for each request, that every such directory is still where it was.
+ */
+import { LRUCache } from 'lru-cache'
+import type { Dentry } from '../../file.js'
+import type { Path, Stats } from '../../op.js'
+import { SafeMap } from '../../primordials.js'
+import { Failed } from '../../verdict.js'
+import type { Calls, Held } from './calls.js'
+import type { KernelResolver } from './kernel.js'
+import { isPlain, lastOf, parentOf } from './names.js'
+import { failed } from './native-calls.js'
+import type { Raw } from './raw.js'
+import type { Resolver, Seeker } from './resolver.js'
+import { Witness } from './witness.js'
+
+const ENOENT = Failed.of('ENOENT')
+const { setInterval, clearInterval } = globalThis
+const S_IFMT = 0o170000
+const S_IFLNK = 0o120000
+
+/** Directories that are held, or may come to be, at most. */
+const KEPT = 64
+/** Requests in a directory before it is held: to hold one costs as much as some ten requests save. */
+const WORTH = 12
+/** Directories are let go of where none of them was used for so long: one that is held keeps its filesystem mounted. */
+const IDLE_MS = 1000
+
+interface Parent {
+  readonly path: Path
+  held: Held
+  /** Requests that were made in it before it was held. */
+  seen: number
+  users: number
+  /** Let go of: the last one to use it closes it. */
+  dropped: boolean
+}
+
+export class Kept implements Resolver {
+  readonly calls: Calls
+  readonly #raw: Raw
+  readonly #witness: Witness
+  readonly #parents: LRUCache<string, Parent>
+  readonly #byHeld = new SafeMap<Held, Parent>()
+  #timer: NodeJS.Timeout | undefined
+  #used = false
+  /** The path that was taken apart last. */
+  #path: Path | undefined
+  #above = ''
+  #name = ''
+
+  constructor(readonly kernel: KernelResolver) {
+    this.calls = kernel.calls
+    this.#raw = kernel.raw
+    this.#parents = new LRUCache<string, Parent>({ max: KEPT, dispose: (parent) => this.#drop(parent) })
+    this.#witness = new Witness(kernel.raw, kernel.root, () => this.#parents.clear())
+  }
+
+  /** Directories that are held; 64 at most. */
+  get size(): number {
+    return this.#byHeld.size
+  }
+
+  /** Lets go of all of them, and of what watched them. */
+  letGo(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#witness.reset()
+  }
+
+  #drop(parent: Parent): void {
+    parent.dropped = true
+    if (parent.users > 0 || parent.held < 0) return
+    this.#byHeld.delete(parent.held)
+    this.#raw.close(parent.held)
+    parent.held = -1
+  }
+
+  /** Takes `path` apart; '' above it where there is nothing to gain. */
+  #split(path: Path): void {
+    if (path === this.#path) return
+    const name = lastOf(path)
+    this.#name = name
+    this.#above = isPlain(name) ? parentOf(path) : ''
+    this.#path = path
+  }
+
+  /** The directory that `path` is in, where it is held; whether it still is where it was is for the witness to say. */
+  #find(path: Path): Parent | undefined {
+    this.#split(path)
+    const above = this.#above
+    if (above === '') return undefined
+    const parent = this.#parents.get(above)
+    // What a map finds is believed where it says itself what it is.
+    if (parent === undefined || parent.path !== above) {
+      this.#parents.set(above, { path: above, held: -1, seen: 1, users: 0, dropped: false })
+      return undefined
+    }
+    if (parent.held >= 0) {
+      this.#used = true
+      return parent
+    }
+    return ++parent.seen > WORTH ? this.#hold(parent) : undefined
+  }
+
+  #hold(parent: Parent): Parent | undefined {
+    parent.seen = 0
+    const held = this.#witness.hold(parent.path)
+    if (held === undefined) return undefined
+    if (parent.dropped) {
+      this.#raw.close(held)
+      return undefined
+    }
+    parent.held = held
+    this.#byHeld.set(held, parent)
+    this.#used = true
+    this.#timer ??= setInterval(() => this.#rest(), IDLE_MS).unref()
+    return parent
+  }
+
+  #rest(): void {
+    if (this.#used) {
+      this.#used = false
+      return
+    }
+    this.letGo()
+  }
+
+  /** Whether what was not found in a kept directory is to be asked for again: it was removed, and another may be there. */
+  #wasRemoved(parent: Parent): boolean {
+    if (!this.#witness.isGone(parent.held)) return false
+    this.#parents.delete(parent.path)
+    return true
+  }
+
+  stat(path: Path, follow: boolean, precise: boolean): Stats | Failed {
+    const parent = this.#find(path)
+    if (parent !== undefined) {
+      const raw = this.#raw
+      const result = raw.statx(parent.held, this.#name)
+      if (result < 0) {
+        const out = failed(result)
+        if (out === ENOENT && !this.#wasRemoved(parent) && this.#witness.quiet()) return out
+      } else if (!(follow && (raw.mode() & S_IFMT) === S_IFLNK) && this.#witness.quiet()) return raw.stats(precise)
+    }
+    return this.kernel.stat(path, follow, precise)
+  }
+
+  access(path: Path, mask: number): Failed | undefined {
+    const parent = this.#find(path)
+    if (parent !== undefined) {
+      const raw = this.#raw
+      const result = raw.statx(parent.held, this.#name)
+      if (result < 0) {
+        const out = failed(result)
+        if (out === ENOENT && !this.#wasRemoved(parent) && this.#witness.quiet()) return out
+      } else if ((raw.mode() & S_IFMT) !== S_IFLNK) {
+        const allowed = mask === 0 ? 0 : raw.access(parent.held, this.#name, mask)
+        if (allowed === 0 && this.#witness.quiet()) return undefined
+      }
+    }
+    return this.kernel.access(path, mask)
+  }
+
+  parent(path: Path): Held | Failed {
+    const parent = this.#find(path)
+    if (parent === undefined || !this.#witness.quiet()) return this.kernel.parent(path)
+    parent.users++
+    return parent.held
+  }
+
+  isStale(dir: Held): boolean {
+    const parent = this.#byHeld.get(dir)
+    return parent !== undefined && parent.held === dir && this.#wasRemoved(parent)
+  }
+
+  release(held: Held): void {
+    const parent = this.#byHeld.get(held)
+    if (parent === undefined || parent.held !== held) this.kernel.release(held)
+    else if (--parent.users === 0 && parent.dropped) this.#drop(parent)
+  }
+
+  hold(path: Path, follow: boolean): Held | Failed {
+    return this.kernel.hold(path, follow)
+  }
+
+  open(path: Path, flags: number, mode: number): number | Failed {
+    return this.kernel.open(path, flags, mode)
+  }
+
+  place(path: Path): Seeker | Failed {
+    return this.kernel.place(path)
+  }
+
+  resolve(path: Path, follow: boolean): Dentry | Failed {
+    return this.kernel.resolve(path, follow)
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * Whether held directories are still where they were held: a watch on each of them, and on all above them, tells when one is
+ * moved or may no longer be passed (inotify(7)); mountinfo tells when a mount came or went (proc(5)). The kernel queues both
+ * before the call that caused them returns, so that whoever asks after it is told. Told of anything, all are let go.
+ */
+import { constants } from 'node:os'
+import { rights } from '../../native/cred.js'
+import { append, indexOf, slice } from '../../primordials.js'
+import { originalFs as fs } from '../original-fs.js'
+import type { Held } from './calls.js'
+import { O_PATH } from './node-calls.js'
+import type { Raw } from './raw.js'
+
+const { O_DIRECTORY, O_NOFOLLOW } = fs.constants
+const { getuid = () => -1, geteuid = () => -1 } = process
+const { ENOENT } = constants.errno
+
+/** linux/inotify.h: IN_ATTRIB, IN_DELETE_SELF, IN_MOVE_SELF, IN_ONLYDIR. Rights are attributes. */
+const CHANGES = 0x4 | 0x400 | 0x800 | 0x0100_0000
+/** Watches at most, of which the user may have some thousands for all programs (fs.inotify.max_user_watches). */
+const MAX_WATCHES = 512
+
+/**
+ * linux/magic.h: filesystems that nobody changes but this kernel, which tells of it, and whose removed directories have no
+ * links: ext2 to ext4, xfs, btrfs, tmpfs, ramfs, overlayfs, f2fs.
+ */
+const LOCAL = [0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x858458f6, 0x794c7630, 0xf2f52010]
+
+export class Witness {
+  /** inotify's descriptor; -1: there is none yet. */
+  #notes = -1
+  #mounts = -1
+  #watches = 0
+  /** What this thread's calls had the rights of when the first of them was held. */
+  #rights = -1
+  #user = -1
+  /** Root may become another. Whoever is not stays who it is, and whoever stays root may pass every directory. */
+  #mayChange = true
+  #broken = false
+
+  /** @param letGo lets go of everything that is held by word of this one */
+  constructor(
+    readonly raw: Raw,
+    readonly root: Held,
+    readonly letGo: () => void,
+  ) {}
+
+  /** Whether everything that is held is still in its place. If not, it was let go. */
+  quiet(): boolean {
+    if (
+      this.raw.poll(this.#notes, this.#mounts) === 0 &&
+      this.#rights === rights.changes &&
+      (!this.#mayChange || this.#user === geteuid())
+    ) {
+      return true
+    }
+    this.reset()
+    return false
+  }
+
+  /** Lets go of everything, and of all watches. */
+  reset(): void {
+    this.letGo()
+    if (this.#notes >= 0) this.raw.close(this.#notes)
+    if (this.#mounts >= 0) fs.closeSync(this.#mounts)
+    this.#notes = -1
+    this.#mounts = -1
+    this.#watches = 0
+  }
+
+  #start(): boolean {
+    if (this.#notes >= 0) return true
+    if (this.#broken) return false
+    this.#rights = rights.changes
+    this.#user = geteuid()
+    this.#mayChange = this.#user === 0 || getuid() === 0
+    this.#notes = this.raw.inotify()
+    try {
+      this.#mounts = fs.openSync('/proc/self/mountinfo', 'r')
+    } catch {
+      this.#mounts = -1
+    }
+    if (this.#notes >= 0 && this.#mounts >= 0) return true
+    // The user has no more of them, or there are none here: not asked again.
+    this.#broken = true
+    this.reset()
+    return false
+  }
+
+  /** Holds the directory at a canonical path, watched; undefined where it cannot be, or a link is in the way. */
+  hold(path: string): Held | undefined {
+    if (!this.#start()) return undefined
+    const chain: Step[] = []
+    const last = this.#descend(path, chain)
+    const held = last !== undefined && this.#stands(chain) && this.quiet() ? last : undefined
+    for (let k = 0; k < chain.length; k++) {
+      const { fd } = chain[k] as Step
+      if (fd !== held) this.raw.close(fd)
+    }
+    return held
+  }
+
+  #descend(path: string, chain: Step[]): Held | undefined {
+    let dir = this.root
+    for (let from = 1; from <= path.length; ) {
+      const slash = indexOf(path, '/', from)
+      const end = slash === -1 ? path.length : slash
+      const name = slice(path, from, end)
+      from = end + 1
+      const fd = this.raw.openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+      if (fd < 0) return undefined
+      append(chain, { dir, name, fd })
+      const at = `/proc/self/fd/${fd}`
+      if (!isLocal(at)) return undefined
+      if (++this.#watches > MAX_WATCHES || this.raw.watch(this.#notes, at, CHANGES) < 0) {
+        this.reset()
+        return undefined
+      }
+      dir = fd
+    }
+    return dir
+  }
+
+  /** What was found on the way down is there once more, now that all of it is watched. */
+  #stands(chain: readonly Step[]): boolean {
+    for (let k = 0; k < chain.length; k++) {
+      const { dir, name, fd } = chain[k] as Step
+      if (this.raw.statx(fd, '') < 0) return false
+      const was = this.raw.identity()
+      if (this.raw.statx(dir, name) < 0 || this.raw.identity() !== was) return false
+    }
+    return true
+  }
+
+  /** Whether a directory that is held is no longer anywhere: nothing can be found or made in it. */
+  isGone(held: Held): boolean {
+    const result = this.raw.statx(held, '')
+    return result === -ENOENT || this.raw.links() === 0
+  }
+}
+
+const isLocal = (path: string): boolean => {
+  let type: number
+  try {
+    type = fs.statfsSync(path).type
+  } catch {
+    return false
+  }
+  for (let k = 0; k < LOCAL.length; k++) if (LOCAL[k] === type) return true
+  return false
+}
+
+interface Step {
+  readonly dir: Held
+  readonly name: string
+  readonly fd: number
+}

@@ -1,0 +1,216 @@
+// Directories that are kept held: whatever happens to the tree, answers are those of a walk made at that moment.
+import nodeFs, { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import fc from 'fast-check'
+import { beneath } from '../../lib/lower/safe-path/index.js'
+import { Kept } from '../../lib/lower/safe-path/kept.js'
+import { KernelResolver } from '../../lib/lower/safe-path/kernel.js'
+import type { Resolver } from '../../lib/lower/safe-path/resolver.js'
+import { native } from '../../lib/native/index.js'
+import { Failed } from '../../lib/verdict.js'
+
+const ELOOP = Failed.of('ELOOP')
+const kernel = (() => {
+  const all = beneath('/', {
+    policy: { absolute: () => ELOOP, none: true, escape: ELOOP },
+    native: true,
+    unsafe: false,
+  })
+  return all instanceof Failed || !(all.strict instanceof KernelResolver) ? undefined : all.strict
+})()
+const own = kernel === undefined ? test.skip : test.serial
+const title = (text: string): string => (kernel === undefined ? `${text} (skipped: no openat2)` : text)
+const walks = kernel as KernelResolver
+
+const held = (): number => readdirSync('/proc/self/fd').length
+const place = (t: ExecutionContext): string => {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'plyfs-kept-')))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+/** Everything that a resolver tells of a path. */
+const told = (by: Resolver, path: string) => {
+  const stats = (follow: boolean) => {
+    const out = by.stat(path, follow, false)
+    return out instanceof Failed ? out.errno : `${out.dev}:${out.ino} ${out.mode} ${out.nlink} ${out.size}`
+  }
+  let above = by.parent(path)
+  // What is not found there is to be asked for again.
+  if (!(above instanceof Failed) && by.isStale?.(above) === true) {
+    by.release(above)
+    above = by.parent(path)
+  }
+  const parent = above instanceof Failed ? above.errno : by.calls.stat(above, false)
+  if (!(above instanceof Failed)) by.release(above)
+  return {
+    path,
+    stat: stats(true),
+    lstat: stats(false),
+    exists: by.access(path, 0)?.errno,
+    writable: by.access(path, 2)?.errno,
+    parent: typeof parent === 'string' || parent instanceof Failed ? parent : `${parent.dev}:${parent.ino}`,
+  }
+}
+const warm = (kept: Kept, path: string): void => {
+  for (let k = 0; k < 20; k++) kept.stat(path, false, false)
+}
+
+const names = ['a', 'b', 'c', 'f'] as const
+const paths = ['a', 'a/b', 'a/b/f', 'a/b/c', 'a/c/f', 'a/f', 'b/c/f', 'b/f', 'c/b/f']
+const some = fc.constantFrom(...paths)
+const change = fc.oneof(
+  fc.record({ do: fc.constantFrom('rename' as const, 'exchange' as const), from: some, to: some }),
+  fc.record({
+    do: fc.constantFrom('mkdir' as const, 'rm' as const, 'write' as const, 'chmod' as const),
+    from: some,
+    to: some,
+  }),
+  fc.record({ do: fc.constant('link' as const), from: some, to: fc.constantFrom('b', '../a', '../c', 'f', '.') }),
+)
+const apply = (root: string, { do: what, from, to }: { do: string; from: string; to: string }): void => {
+  const at = join(root, from)
+  try {
+    if (what === 'rename') nodeFs.renameSync(at, join(root, to))
+    else if (what === 'exchange') native()?.renameat2(-100, at, -100, join(root, to), 2)
+    else if (what === 'mkdir') mkdirSync(at)
+    else if (what === 'rm') rmSync(at, { recursive: true, force: true })
+    else if (what === 'write') writeFileSync(at, from)
+    else if (what === 'chmod') nodeFs.chmodSync(at, nodeFs.statSync(at).mode & 0o100 ? 0o600 : 0o700)
+    else symlinkSync(to, at)
+  } catch {
+    // Not every change can be made in every tree.
+  }
+}
+
+own(title('after any change, the answers are those of a walk'), (t) => {
+  const root = place(t)
+  let kept = 0
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 12 }), (changes) => {
+      rmSync(root, { recursive: true })
+      for (const name of names.slice(0, 3)) mkdirSync(join(root, name, 'b'), { recursive: true })
+      mkdirSync(join(root, 'a/c'))
+      writeFileSync(join(root, 'a/b/f'), '1')
+      writeFileSync(join(root, 'b/f'), '2')
+      const by = new Kept(walks)
+      for (const path of paths) warm(by, join(root, path))
+      kept = Math.max(kept, by.size)
+      for (const one of changes) {
+        apply(root, one)
+        for (const path of paths) t.deepEqual(told(by, join(root, path)), told(walks, join(root, path)))
+        if (one.from.length % 2 === 0) for (const path of paths) warm(by, join(root, path))
+      }
+      by.letGo()
+    }),
+    { numRuns: 60 },
+  )
+  t.true(kept >= 4, `${kept}`)
+})
+
+own(title('what was removed and made anew is found again'), (t) => {
+  const root = place(t)
+  const dir = join(root, 'd')
+  mkdirSync(dir)
+  writeFileSync(join(dir, 'f'), '1')
+  const by = new Kept(walks)
+  warm(by, join(dir, 'f'))
+  t.is(by.size, 1)
+  rmSync(dir, { recursive: true })
+  t.is(by.access(join(dir, 'f'), 0)?.errno, 'ENOENT')
+  warm(by, join(dir, 'f'))
+  mkdirSync(dir)
+  writeFileSync(join(dir, 'f'), 'new')
+  t.deepEqual(told(by, join(dir, 'f')), told(walks, join(dir, 'f')))
+  by.letGo()
+})
+
+own(title('nothing is held that is not used, and a bounded number at most'), async (t) => {
+  const root = place(t)
+  const before = held()
+  const by = new Kept(walks)
+  for (let k = 0; k < 100; k++) {
+    mkdirSync(join(root, `d${k}`))
+    warm(by, join(root, `d${k}`, 'f'))
+  }
+  t.true(by.size > 32 && by.size <= 64, `${by.size}`)
+  t.true(held() - before <= 64 + 2)
+  await delay(2200)
+  t.is(by.size, 0)
+  t.is(held(), before)
+})
+
+own(title('a directory that is in use when it is let go of stays open until it is released'), (t) => {
+  const root = place(t)
+  mkdirSync(join(root, 'd'))
+  const by = new Kept(walks)
+  const path = join(root, 'd', 'f')
+  warm(by, path)
+  const dir = by.parent(path)
+  if (dir instanceof Failed) return t.fail(dir.errno)
+  by.letGo()
+  t.false(by.calls.stat(dir, false) instanceof Failed)
+  const before = held()
+  by.release(dir)
+  t.is(held(), before - 1)
+})
+
+const root = process.getuid?.() === 0
+;(root ? own : test.skip)(
+  root ? title('a mount that hides a directory is noticed') : 'a mount (skipped: not root)',
+  (t) => {
+    const system = native()
+    if (system === undefined) return t.fail('no koffi')
+    const top = place(t)
+    mkdirSync(join(top, 'm', 'd'), { recursive: true })
+    const path = join(top, 'm', 'd', 'f')
+    writeFileSync(path, '1')
+    const by = new Kept(walks)
+    warm(by, path)
+    t.is(by.size, 1)
+    const mounted = system.mount('none', join(top, 'm'), 'tmpfs', 0, '')
+    if (mounted < 0) {
+      t.log('no mounts here: not tried')
+      t.true(mounted < 0)
+      return
+    }
+    try {
+      t.is(by.access(path, 0)?.errno, 'ENOENT')
+    } finally {
+      system.umount2(join(top, 'm'), 0)
+    }
+    t.is(by.access(path, 0), undefined)
+    by.letGo()
+  },
+)
+;(root ? own : test.skip)(
+  root ? title('whoever gave rights up passes no directory by what was held before') : 'rights (skipped: not root)',
+  (t) => {
+    const top = place(t)
+    nodeFs.chmodSync(top, 0o700)
+    mkdirSync(join(top, 'd'))
+    const path = join(top, 'd', 'f')
+    writeFileSync(path, '1')
+    const by = new Kept(walks)
+    warm(by, path)
+    t.is(by.size, 1)
+    process.seteuid?.(65534)
+    try {
+      t.deepEqual(told(by, path).stat, 'EACCES')
+    } finally {
+      process.seteuid?.(0)
+    }
+    warm(by, path)
+    t.is(by.size, 1)
+    const system = native()
+    system?.setfsuid(65534)
+    try {
+      t.deepEqual(told(by, path).stat, 'EACCES')
+    } finally {
+      system?.setfsuid(0)
+    }
+    by.letGo()
+  },
+)
