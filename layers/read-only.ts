@@ -154,5 +154,11 @@ export const readOnly = (options?: Readonly<Record<string, never>>): ReadOnlyLay
       },
     },
   }
-  return layer('readOnly', extensions, { pinned: true, consents: true, stats: () => ({ refused }) }) as ReadOnlyLayer
+  const stats = () => ({ refused })
+  return layer('readOnly', extensions, {
+    pinned: true,
+    consents: true,
+    stats,
+    offload: { readOnly: true },
+  }) as ReadOnlyLayer
 }

@@ -216,6 +216,8 @@ export interface Offload {
   readonly watch?: boolean
   /** Calls `listener` whenever the layer is told that something below was changed: the kernel is told the same. */
   readonly onInvalidate?: (listener: (path: string | undefined) => void) => void
+  /** Nothing changes through it: the mount is read-only, where no layer above takes changes elsewhere. */
+  readonly readOnly?: boolean
 }
 
 export interface Layer extends LayerOptions {

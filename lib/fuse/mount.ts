@@ -89,7 +89,7 @@ const attach = (sys: Native, path: string, { knobs }: OffloadPlan, options: Moun
     `fd=${device},rootmode=40000,user_id=${process.getuid?.() ?? 0},group_id=${process.getgid?.() ?? 0}`,
     ...shared(knobs),
   ].join(',')
-  const flags = MS_NOSUID | MS_NODEV | (options.readOnly === true ? MS_RDONLY : 0)
+  const flags = MS_NOSUID | MS_NODEV | (options.readOnly === true || knobs.readOnly ? MS_RDONLY : 0)
   const result = sys.mount(options.fsname ?? 'plyfs', path, 'fuse.plyfs', flags, data)
   if (result === 0) return device
   closeSync(device)

@@ -3,7 +3,7 @@
  * layer that says so, nothing is kept and everything comes up.
  */
 import type { Capabilities, Layer } from '../extension.js'
-import type { Op } from '../op.js'
+import { OP, OPS, type Op } from '../op.js'
 
 /** Times in seconds, fractions and Infinity allowed; 0 keeps nothing. */
 export interface Knobs {
@@ -31,6 +31,8 @@ export interface Knobs {
   readonly defaultPermissions: boolean
   /** Others than who mounted may look in. */
   readonly allowOther: boolean
+  /** MS_RDONLY: changes are refused before anybody is asked, and access(2) says so. */
+  readonly readOnly: boolean
 }
 export interface OffloadOptions {
   readonly defaultPermissions?: boolean | undefined
@@ -53,6 +55,7 @@ export const KERNEL_MAX_DEPTH = 2
 
 /** The opcodes whose answers the kernel would give by itself. */
 const KEPT: readonly Op[] = ['lookup', 'getattr', 'readdir', 'readlink', 'access']
+const WRITES = OPS.filter((op) => OP[op].effect === 'write' && op !== 'open')
 const looksAt = (layer: Layer, ops: readonly Op[]): boolean => ops.some((op) => layer.extensions[op] !== undefined)
 
 /** @param layers top first */
@@ -108,6 +111,12 @@ export const planOffload = (
   const allowOther = options.allowOther ?? false
   const defaultPermissions = options.defaultPermissions ?? true
   const posixAcl = killpriv && xattrs && defaultPermissions
+  const keeper = named((o) => o.readOnly === true)
+  // What only watches, guards or keeps takes no change elsewhere.
+  const diverts = layers
+    .slice(0, keeper === undefined ? 0 : layers.indexOf(keeper))
+    .find((l) => l.offload === undefined && l.pinned !== true && l.consents !== 'watches' && looksAt(l, WRITES))
+  const readOnly = keeper !== undefined && diverts === undefined
   const knobs: Knobs = {
     entryTtl: seconds('entryTtlMs'),
     attrTtl: seconds('attrTtlMs'),
@@ -124,6 +133,7 @@ export const planOffload = (
     maxStackDepth: passthrough ? (neededDepth as 1 | 2) : 0,
     defaultPermissions,
     allowOther,
+    readOnly,
   }
   return {
     knobs,
@@ -143,6 +153,12 @@ export const planOffload = (
       maxStackDepth: passthrough ? `what is below is of depth ${neededDepth - 1}` : passReason,
       defaultPermissions: options.defaultPermissions === undefined ? 'default' : 'asked for',
       allowOther: options.allowOther === undefined ? 'default' : 'asked for',
+      readOnly:
+        keeper === undefined
+          ? 'no layer refuses every change'
+          : diverts === undefined
+            ? `'${keeper.name}'`
+            : `'${diverts.name}' stands above '${keeper.name}'`,
     },
   }
 }

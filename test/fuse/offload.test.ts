@@ -1,5 +1,14 @@
 import test from 'ava'
-import { metadataCache, passthrough, requestCount, sandbox, stackDepth, xattrElision } from '../../layers/index.js'
+import {
+  metadataCache,
+  overlay,
+  passthrough,
+  readOnly,
+  requestCount,
+  sandbox,
+  stackDepth,
+  xattrElision,
+} from '../../layers/index.js'
 import { describeOffload, planOffload } from '../../lib/fuse/index.js'
 import { type Layer, layer, NEXT } from '../../lib/layer.js'
 
@@ -65,6 +74,15 @@ test('passthrough over something that is stacked already takes a depth of 2, if 
   t.false(plan.knobs.passthrough)
   t.regex(plan.reasons.passthrough, /depth 2 is needed, 'stackDepth' allows 1/)
   t.false(planOffload([passthrough()], host, { backingDepth: 2 }).knobs.passthrough)
+})
+
+test('a mount is read-only where nothing above readOnly takes changes elsewhere', (t) => {
+  t.false(planOffload(five(), host).knobs.readOnly)
+  const cached = [sandbox({ root: '/' }), requestCount(), passthrough(), readOnly(), metadataCache()]
+  t.true(planOffload(cached, host).knobs.readOnly)
+  const plan = planOffload([overlay(), readOnly()], host)
+  t.false(plan.knobs.readOnly)
+  t.is(plan.reasons.readOnly, "'overlay' stands above 'readOnly'")
 })
 
 test('the plan as a table', (t) => {
