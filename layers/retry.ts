@@ -75,5 +75,5 @@ export const retry = (options?: RetryOptions): Retry => {
     }
   }
   const stats = () => ({ retried, gaveUp })
-  return { ...layer('retry', extensions as ExtensionMap, { stateful: true, stats }), stats }
+  return { ...layer('retry', extensions as ExtensionMap, { stateful: true, stats, offload: { waits: true } }), stats }
 }

@@ -75,5 +75,5 @@ export const timeout = (options: TimeoutOptions): Timeout => {
   const extensions: { [O in Op]?: object } = {}
   for (const op of OPS) extensions[op] = { around: (req: Request<Op>) => attemptWithin(limit, op as Op, req) }
   const stats = () => ({ timedOut: limit.timedOut, late: limit.late })
-  return { ...layer('timeout', extensions as ExtensionMap, { stateful: true, stats }), stats }
+  return { ...layer('timeout', extensions as ExtensionMap, { stateful: true, stats, offload: { waits: true } }), stats }
 }

@@ -212,6 +212,8 @@ export interface Offload {
   readonly elideXattrs?: boolean
   readonly perCaller?: boolean
   readonly maxStackDepth?: number
+  /** It lets time pass between a request and its answer: a mount then serves others meanwhile. */
+  readonly waits?: boolean
   /** What others change below is to be forgotten as it happens. */
   readonly watch?: boolean
   /** Calls `listener` whenever the layer is told that something below was changed: the kernel is told the same. */

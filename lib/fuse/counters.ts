@@ -98,6 +98,9 @@ export class Counters {
   call(): void {
     Atomics.store(this.#control, CALLED, 1)
   }
+  get isAbandoned(): boolean {
+    return Atomics.load(this.#control, STATE) === ABANDONED
+  }
   get called(): boolean {
     return Atomics.load(this.#control, CALLED) === 1
   }

@@ -44,17 +44,22 @@ export class Handles {
     return handle
   }
 
-  /** Before the inode table is told. */
-  close(handle: Handle): void {
-    if (this.#open[handle.fh] !== handle) return
-    this.#open[handle.fh] = undefined
-    this.#free.push(handle.fh)
-    this.size--
-    const { handles } = handle.inode
+  /** It is about to be closed: nobody else may use it any more. */
+  unlist(handle: Handle): void {
+    const { inode } = handle
+    const { handles } = inode
     if (handles === undefined) return
     const at = handles.indexOf(handle)
     if (at !== -1) handles.splice(at, 1)
-    if (handles.length === 0) handle.inode.handles = undefined
+    if (handles.length === 0) inode.handles = undefined
+  }
+  /** Before the inode table is told. */
+  close(handle: Handle): void {
+    if (this.#open[handle.fh] !== handle) return
+    this.unlist(handle)
+    this.#open[handle.fh] = undefined
+    this.#free.push(handle.fh)
+    this.size--
   }
 
   *[Symbol.iterator](): Generator<Handle> {

@@ -24,6 +24,8 @@ export interface Knobs {
   readonly posixAcl: boolean
   /** What others change below is told as it happens, for directories that were looked into. */
   readonly watch: boolean
+  /** Requests are served as their answers come, out of order: a layer needs time to pass, or the lower answers later. */
+  readonly waits: boolean
   readonly passthrough: boolean
   /** The superblock's own depth (FILESYSTEM_MAX_STACK_DEPTH is 2); what is passed to must be lower. */
   readonly maxStackDepth: 0 | 1 | 2
@@ -41,6 +43,8 @@ export interface OffloadOptions {
   readonly xattrs?: boolean | undefined
   /** False: no kernel passthrough. Default: as the layers say. */
   readonly passthrough?: boolean | undefined
+  /** The lower has no synchronous functions. Default false. */
+  readonly late?: boolean | undefined
   /** Filesystems stacked below: 1 where the lower is itself on an overlay or on a mount like this one. Default 0. */
   readonly backingDepth?: number | undefined
 }
@@ -85,6 +89,10 @@ export const planOffload = (
   const says = (key: 'cacheDirectories' | 'cacheSymlinks'): boolean =>
     off === undefined && cache?.offload?.[key] === true
 
+  const waiter = named((o) => o.waits === true)
+  const waits = options.late === true || waiter !== undefined
+  const waitReason =
+    waiter !== undefined ? `'${waiter.name}'` : waits ? 'the lower answers later' : 'answers come at once'
   const passer = named((o) => o.passthrough === true)
   const depthLayer = layers.find(({ offload }) => offload?.maxStackDepth !== undefined)
   const allowedDepth = Math.min(KERNEL_MAX_DEPTH, ...layers.map(({ offload }) => offload?.maxStackDepth ?? 2))
@@ -94,14 +102,16 @@ export const planOffload = (
       ? [false, 'no layer passes files through']
       : options.passthrough === false
         ? [false, 'switched off']
-        : capabilities.kernelFiles !== true
-          ? [false, "the lower's files are not the kernel's"]
-          : neededDepth > allowedDepth
-            ? [
-                false,
-                `depth ${neededDepth} is needed, ${depthLayer === undefined ? 'the kernel' : `'${depthLayer.name}'`} allows ${allowedDepth}`,
-              ]
-            : [true, `'${passer.name}'`]
+        : waits
+          ? [false, waitReason]
+          : capabilities.kernelFiles !== true
+            ? [false, "the lower's files are not the kernel's"]
+            : neededDepth > allowedDepth
+              ? [
+                  false,
+                  `depth ${neededDepth} is needed, ${depthLayer === undefined ? 'the kernel' : `'${depthLayer.name}'`} allows ${allowedDepth}`,
+                ]
+              : [true, `'${passer.name}'`]
 
   const elider = named((o) => o.elideXattrs === true)
   const xattrs = options.xattrs !== false && capabilities.xattr
@@ -121,10 +131,11 @@ export const planOffload = (
     entryTtl: seconds('entryTtlMs'),
     attrTtl: seconds('attrTtlMs'),
     negativeTtl: seconds('negativeTtlMs'),
-    readdirplus: seconds('attrTtlMs') > 0,
+    readdirplus: !waits && seconds('attrTtlMs') > 0,
     cacheDirectories: says('cacheDirectories'),
     cacheSymlinks: says('cacheSymlinks'),
     keepCache: off === undefined,
+    waits,
     watch: off === undefined && cache?.offload?.watch === true,
     xattrs: elider === undefined && options.xattrs !== false ? true : xattrs,
     killpriv,
@@ -141,10 +152,11 @@ export const planOffload = (
       entryTtl: from,
       attrTtl: from,
       negativeTtl: from,
-      readdirplus: from,
+      readdirplus: waits ? waitReason : from,
       cacheDirectories: from,
       cacheSymlinks: from,
       keepCache: from,
+      waits: waitReason,
       watch: off ?? (cache?.offload?.watch === true ? from : `'${cache?.name}' does not ask for it`),
       xattrs: elider === undefined && options.xattrs !== false ? 'no layer elides them' : xattrReason,
       killpriv: elider === undefined ? 'no layer elides extended attributes' : `'${elider.name}'`,

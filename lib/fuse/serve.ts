@@ -44,6 +44,9 @@ export const initialise = (s: Session, wire: RequestWire, device: Device): boole
 
 export const makeRequestWire = (): RequestWire => new RequestWire(Buffer.allocUnsafeSlow(MAX_WRITE + ROOM))
 
+/** Thrown where a handler has to be left, to be begun anew later. */
+export const LEFT: unique symbol = Symbol('left')
+
 /** One request: the length of the reply in `s.out`, or 0 for none. */
 export const handle = (s: Session, wire: RequestWire, received: number): number => {
   const invalid = validate(wire, received)
@@ -58,6 +61,8 @@ export const handle = (s: Session, wire: RequestWire, received: number): number 
     const length = handler(s, wire)
     return length < 0 ? encodeError(s.out, length) : length
   } catch (bug) {
+    // It has to wait: see waiting.ts.
+    if (bug === LEFT) throw bug
     // A layer's or a lower's fault: whoever asked gets an error, whoever runs the daemon the reason.
     console.error(bug)
     return encodeError(s.out, EIO)

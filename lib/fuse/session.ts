@@ -45,6 +45,8 @@ export interface SessionOptions {
   readonly native: Native | undefined
   /** The mount's own place, where this thread would find itself: what is looked up there is refused. */
   readonly own?: OwnPlace | undefined
+  /** Files are made as their caller. Default true. */
+  readonly takesIds?: boolean
 }
 export interface OwnPlace {
   /** The directory's, as stat(2) has them. */
@@ -67,6 +69,8 @@ export class Session {
   /** Whether the kernel reports what a change owes: FUSE_HANDLE_KILLPRIV_V2. */
   killpriv = false
   posixAcl = false
+  /** Whether answers come later: what is not a request's cannot be asked for. */
+  readonly waits: boolean = false
   readonly absentXattrs: AbsentXattrs | undefined
   /** Whether the kernel can be told to look a name up anew without losing what is in use under it. */
   expires = false
@@ -85,12 +89,10 @@ export class Session {
 
   constructor(
     readonly x: Exchange,
-    { knobs, native, own }: SessionOptions,
+    { knobs, native, own, takesIds = true }: SessionOptions,
   ) {
     const { capabilities } = x.lower
-    this.table = new InodeTable(capabilities.stableInodes, (fd) => {
-      this.ask('release', { fd, file: x.files.get(fd) })
-    })
+    this.table = new InodeTable(capabilities.stableInodes, (fd) => this.close(fd))
     this.knobs = knobs
     this.native = native
     this.#own = own
@@ -100,7 +102,8 @@ export class Session {
     this.#caller = x.caller
     this.cx = x.context(x.caller)
     const isRoot = process.geteuid?.() === 0
-    this.ids = native !== undefined && isRoot && capabilities.kernelFiles === true ? new CallerIds(native) : undefined
+    const takes = takesIds && isRoot && capabilities.kernelFiles === true
+    this.ids = native !== undefined && takes ? new CallerIds(native) : undefined
     this.absentXattrs = knobs.killpriv && knobs.attrTtl > 0 ? new AbsentXattrs(knobs.attrTtl * 1000) : undefined
     this.entryValid = new Valid(knobs.entryTtl)
     this.attrValid = new Valid(knobs.attrTtl)
@@ -111,15 +114,14 @@ export class Session {
    * Before the mount: the root's own numbers.
    * @throws {Error} where the stack does not answer for it, now and at once
    */
-  prepare(): void {
+  prepare(): void | Promise<void> {
     const stats = this.stats({ path: '/', fd: undefined, file: undefined })
-    if (!(stats instanceof Failed)) {
-      this.table.root.dev = stats.dev
-      this.table.root.ino = stats.ino
-      return
-    }
-    const hint = stats.errno === 'ENOSYS' ? ' (a lower that has only promises cannot be mounted)' : ''
-    throw new Error(`the stack's root cannot be mounted: ${stats.errno}, ${errnoText(stats.errno)}${hint}`)
+    if (stats instanceof Failed) throw unmountable(this.x, stats)
+    this.adoptRoot(stats)
+  }
+  adoptRoot({ dev, ino }: Stats): void {
+    this.table.root.dev = dev
+    this.table.root.ino = ino
   }
 
   /** After INIT. @param device the mount's */
@@ -165,6 +167,11 @@ export class Session {
 
   ask<O extends Op>(op: O, req: Request<O>): Reply<O> | Failed {
     return this.#ops[op](req, this.cx) as Reply<O> | Failed
+  }
+
+  /** Below, and for good. */
+  close(fd: number): void {
+    this.ask('release', { fd, file: this.x.files.get(fd) })
   }
 
   /** For what makes files: so that they are the caller's. */
@@ -249,6 +256,10 @@ export class Session {
     view.setUint32(nsecAt, valid.nanoseconds, true)
   }
 }
+
+/** Why a stack's root does not answer. */
+export const unmountable = ({ lower }: Exchange, { errno }: Failed): Error =>
+  new Error(`the root of '${lower.name}' cannot be mounted: ${errno}, ${errnoText(errno)}`)
 
 /** A failure as the negative errno that a handler answers. */
 export const refused = (failed: Failed): number => -errnoNumber(failed.errno)

@@ -67,7 +67,7 @@ const along = (s: Session, out: Messages, path: string, depth: number, gently: b
   for (const [k, name] of parts.entries()) {
     const child = dir.children?.get(name)
     const isLast = k === parts.length - 1
-    if (child?.type === S_IFLNK && links > 0) {
+    if (child?.type === S_IFLNK && links > 0 && !s.waits) {
       const at = parts.slice(0, k + 1).join('/')
       const led = s.ask('resolve', { path: `/${at}`, dentry: undefined, follow: true })
       const rest = parts.slice(k + 1).join('/')
@@ -109,6 +109,7 @@ const changed = (
 
 /** Whether another file, or none, has its name. */
 const isGone = (s: Session, path: string, child: Inode): boolean => {
+  if (s.waits) return false
   const stats = s.ask('lookup', { path, dentry: undefined, precise: true })
   if (stats instanceof Failed) return stats.errno === 'ENOENT'
   return s.table.stable && (stats.ino !== child.ino || stats.dev !== child.dev)

@@ -10,9 +10,11 @@ import { dropOwn, isolate } from './isolate.js'
 import type { Told, ToWorker } from './notifier.js'
 import { type OffloadOptions, planOffload } from './offload.js'
 import { type Calls, closeAll, initialise, makeRequestWire, serve } from './serve.js'
+import { serveWaiting } from './serve-waiting.js'
 import { type OwnPlace, Session } from './session.js'
 import { exchangeFrom, isModule, readConfig, type Source } from './source.js'
 import { staleMessages } from './stale.js'
+import { isLate, WaitingSession } from './waiting.js'
 
 export interface WorkerData {
   readonly source: Exclude<Source, URL>
@@ -79,13 +81,13 @@ const run = async (): Promise<void> => {
   const isolated = sys !== undefined && isolate(sys, config.config, config.base)
   const built = await exchangeFrom(source, base)
   const { layers, lower } = built.whole
-  const plan = planOffload(layers, lower.capabilities, offload)
-  const session = new Session(built.serving(plan.knobs), {
+  const plan = planOffload(layers, lower.capabilities, { ...offload, late: isLate(built.whole) })
+  const session = new (plan.knobs.waits ? WaitingSession : Session)(built.serving(plan.knobs), {
     knobs: plan.knobs,
     native: sys,
     own: isolated ? undefined : ownPlace(),
   })
-  session.prepare()
+  await session.prepare()
   listen(session)
   if (plan.knobs.watch) session.onLook = (path) => tell({ type: 'look', path })
   tell({ type: 'ready', lower: lower.name, isolated, plan })
@@ -97,7 +99,9 @@ const run = async (): Promise<void> => {
   const ends = openDevice(device, wire, session.out, wake)
   if (initialise(session, wire, ends)) {
     tell({ type: 'serving' })
-    serve(session, wire, ends, counters, callsOf(session, counters))
+    const calls = callsOf(session, counters)
+    if (session instanceof WaitingSession) await serveWaiting(session, wire, ends, counters, calls, wake)
+    else serve(session, wire, ends, counters, calls)
   }
   closeAll(session)
   tell({ type: 'ended', keptBack: session.backing?.counts.kept ?? {} })

@@ -189,6 +189,7 @@ export const close = (s: Session, handle: Handle): void => {
   const { fd, file, inode } = handle
   if (s.backing !== undefined) s.backing.release(handle)
   else if (inode.cached > 0) inode.cached--
+  s.handles.unlist(handle)
   if (fd !== -1 && !handle.borrowed) s.ask('release', { fd, file })
   s.handles.close(handle)
   s.table.released(inode)
