@@ -57,11 +57,14 @@ class Note {
 }
 
 const KEPT_PATHS = 4096
+/** So many comparisons of a path cost less than to look it up, and far less than to keep it. */
+const FEW_TREES = 8
+const isTree = (pattern: Pattern): boolean => pattern instanceof Tree
 
 /** The rules that hold for one caller. */
 export class Ruleset {
   /** Only a memo: an entry is believed where it says itself what it is about. */
-  readonly #kept = new LRUCache<string, Note>({ maxSize: KEPT_PATHS, sizeCalculation: () => 1 })
+  readonly #kept: LRUCache<string, Note> | undefined
   readonly #rules: readonly Rule[]
   readonly #default: number
   readonly #root: Tree | undefined
@@ -70,6 +73,9 @@ export class Ruleset {
     this.#rules = rules
     this.#default = fallback
     this.#root = root
+    const trees = rules.flatMap(({ patterns }) => patterns)
+    const few = trees.length <= FEW_TREES && trees.every(isTree)
+    this.#kept = few ? undefined : new LRUCache({ maxSize: KEPT_PATHS, sizeCalculation: () => 1 })
   }
 
   /** The actions that are allowed on `path`, and LEADS. */
@@ -79,11 +85,15 @@ export class Ruleset {
 
   /** The same, and PLAIN. */
   judgeText(path: string): number {
+    if (this.#kept === undefined) return this.#look(path)
     const kept = Note.read(this.#kept.get(path), this, path)
     if (kept !== -1) return kept
-    const mask = this.#allowed(path) | (this.#leads(path) ? LEADS : 0) | (isPlain(path) ? PLAIN : 0)
+    const mask = this.#look(path)
     this.#kept.set(path, new Note(this, path, mask))
     return mask
+  }
+  #look(path: string): number {
+    return this.#allowed(path) | (this.#leads(path) ? LEADS : 0) | (isPlain(path) ? PLAIN : 0)
   }
 
   /** The same, remembered beside the dentry for as long as somebody keeps that. */

@@ -29,10 +29,14 @@ export interface Undecodable {
   readonly unique: bigint | undefined
 }
 
-/** Whether a name is one component: not empty, and no slash in it. */
-const isComponent = (bytes: Buffer, start: number, end: number): boolean => {
-  for (let at = start; at < end; at++) if (bytes[at] === SLASH) return false
-  return end > start
+/** Where the name that begins at `start` ends: its NUL, or -1. One component of a path is not empty, and has no slash. */
+const endOfName = (bytes: Buffer, start: number, end: number, component: boolean): number => {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]
+    if (byte === 0) return at === start && component ? -1 : at
+    if (byte === SLASH && component) return -1
+  }
+  return -1
 }
 
 /** Finds the names and the data after the fixed structure: 0 or -EINVAL. */
@@ -42,15 +46,15 @@ const validateBody = (wire: RequestWire, shape: Shape, length: number): number =
   let at = BODY + (shape.setxattr && !wire.setxattr_ext ? FUSE_COMPAT_SETXATTR_IN_SIZE : shape.fixed)
   if (at > end) return -EINVAL
   if (shape.names > 0) {
-    const nul = bytes.indexOf(0, at)
-    if (nul < 0 || nul >= end || (shape.component && !isComponent(bytes, at, nul))) return -EINVAL
+    const nul = endOfName(bytes, at, end, shape.component)
+    if (nul < 0) return -EINVAL
     wire.nameStart = at
     wire.nameEnd = nul
     at = nul + 1
   }
   if (shape.names > 1) {
-    const nul = bytes.indexOf(0, at)
-    if (nul < 0 || nul >= end || (shape.component2 && !isComponent(bytes, at, nul))) return -EINVAL
+    const nul = endOfName(bytes, at, end, shape.component2)
+    if (nul < 0) return -EINVAL
     wire.name2Start = at
     wire.name2End = nul
     at = nul + 1

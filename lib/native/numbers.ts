@@ -52,6 +52,7 @@ const X64 = {
   openat2: 437,
   faccessat2: 439,
   fchmodat2: 452,
+  getxattrat: 464,
 }
 
 export type SyscallName = keyof typeof X64
@@ -109,6 +110,7 @@ const ARM64: Numbers = {
   openat2: 437,
   faccessat2: 439,
   fchmodat2: 452,
+  getxattrat: 464,
 }
 
 /** By process.arch. */

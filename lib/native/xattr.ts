@@ -15,6 +15,8 @@ export interface Xattr {
   getxattr(path: PathArg, name: string): Buffer | number
   lgetxattr(path: PathArg, name: string): Buffer | number
   fgetxattr(fd: number, name: string): Buffer | number
+  /** getxattrat(2) beneath a directory's fd, of a link itself. ENOSYS before Linux 6.13. */
+  getxattrat(dirfd: number, path: PathArg, name: string): Buffer | number
   /** setxattr(2): 0. `flags`: 0, XATTR_CREATE or XATTR_REPLACE. E2BIG over 64 KiB. */
   setxattr(path: PathArg, name: string, value: Uint8Array, flags: number): number
   lsetxattr(path: PathArg, name: string, value: Uint8Array, flags: number): number
@@ -29,13 +31,16 @@ export interface Xattr {
   fremovexattr(fd: number, name: string): number
 }
 
+/** linux/fcntl.h */
+const AT_SYMLINK_NOFOLLOW = 0x100
+
 const { E2BIG, ENAMETOOLONG, ERANGE } = constants.errno
 
 /** Enough for an ACL, a capability or a label: the kernel clears as much memory as it is asked for. */
 const SMALL = 512
 
 export const makeXattr = (sys: Sys, arena: Arena): Xattr => {
-  const { path: pathSlot, name: nameSlot, value: valueSlot, bytes } = arena
+  const { path: pathSlot, name: nameSlot, value: valueSlot, struct, bytes, view } = arena
 
   const putName = (name: string): number => {
     const put = arena.put(nameSlot, name)
@@ -45,15 +50,24 @@ export const makeXattr = (sys: Sys, arena: Arena): Xattr => {
   /** 0, so that `putPath(path) || call()` calls, or what was wrong with the path. */
   const putPath = (path: PathArg): number => arena.put(pathSlot, path)
 
+  const valued = (call: (room: number) => number): Buffer | number => {
+    let size = call(SMALL)
+    if (size === -ERANGE) size = call(XATTR_SIZE_MAX)
+    return size < 0 ? size : Buffer.from(bytes.subarray(valueSlot.at, valueSlot.at + size))
+  }
   const get = (syscall: SyscallName) => {
     const call = sys.of4(syscall)
-    return (target: Arg, name: string): Buffer | number => {
-      const put = putName(name)
-      if (put < 0) return put
-      let size = call(target, nameSlot.address, valueSlot.address, SMALL)
-      if (size === -ERANGE) size = call(target, nameSlot.address, valueSlot.address, XATTR_SIZE_MAX)
-      return size < 0 ? size : Buffer.from(bytes.subarray(valueSlot.at, valueSlot.at + size))
-    }
+    return (target: Arg, name: string): Buffer | number =>
+      putName(name) || valued((room) => call(target, nameSlot.address, valueSlot.address, room))
+  }
+  const getAt = sys.of6('getxattrat')
+  /** struct xattr_args { u64 value; u32 size, flags } */
+  const XATTR_ARGS = 16
+  const getxattrat = (dirfd: number, room: number): number => {
+    view.setBigUint64(struct.at, BigInt(valueSlot.address), true)
+    view.setUint32(struct.at + 8, room, true)
+    view.setUint32(struct.at + 12, 0, true)
+    return getAt(dirfd, address, AT_SYMLINK_NOFOLLOW, nameSlot.address, struct.address, XATTR_ARGS)
   }
   const set = (syscall: SyscallName) => {
     const call = sys.of5(syscall)
@@ -96,6 +110,7 @@ export const makeXattr = (sys: Sys, arena: Arena): Xattr => {
     getxattr: (path, name) => putPath(path) || getxattr(address, name),
     lgetxattr: (path, name) => putPath(path) || lgetxattr(address, name),
     fgetxattr: get('fgetxattr'),
+    getxattrat: (dirfd, path, name) => putPath(path) || putName(name) || valued((room) => getxattrat(dirfd, room)),
     setxattr: (path, name, value, flags) => putPath(path) || setxattr(address, name, value, flags),
     lsetxattr: (path, name, value, flags) => putPath(path) || lsetxattr(address, name, value, flags),
     fsetxattr: set('fsetxattr'),

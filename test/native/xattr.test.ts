@@ -1,5 +1,7 @@
 import { closeSync, openSync, symlinkSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { join } from 'node:path'
+import anyTest from 'ava'
 import { XATTR_CREATE, XATTR_REPLACE } from '../../lib/native/index.js'
 import { calls, errno, ok, rootOnly, test } from './support.js'
 
@@ -81,3 +83,21 @@ rootOnly('the l forms are about the link itself', (t, dir) => {
   t.is(calls.lremovexattr(link, 'trusted.a'), 0)
   t.deepEqual(calls.llistxattr(link), [])
 })
+
+/** Since Linux 6.13. */
+const [major = 0, minor = 0] = release().split('.').map(Number)
+const since = major > 6 || (major === 6 && minor >= 13)
+const title = 'a link’s own, by its name in a directory'
+if (!since) anyTest.skip(`${title} (Linux before 6.13)`, (t) => t.fail())
+else {
+  rootOnly(title, (t, dir) => {
+    symlinkSync('nowhere', join(dir, 'link'))
+    const long = Buffer.alloc(2000, 'x')
+    t.is(calls.lsetxattr(join(dir, 'link'), 'trusted.a', long, 0), 0)
+    const fd = openSync(dir, 'r')
+    t.deepEqual(calls.getxattrat(fd, 'link', 'trusted.a'), long)
+    t.is(calls.getxattrat(fd, 'link', 'trusted.b'), -errno.ENODATA)
+    t.is(calls.getxattrat(fd, 'none', 'trusted.a'), -errno.ENOENT)
+    closeSync(fd)
+  })
+}

@@ -122,12 +122,19 @@ const make = (fast: Raw, all: Native): Calls => {
       return result === -ENOSYS_NUMBER || result === -EINVAL_NUMBER ? plain.access(held, mask) : ended(result)
     },
     setattr,
+    getxattrAt: hasGetxattrat(all)
+      ? (dir, name, attribute) => (isPlain(name) ? answered(all.getxattrat(dir, name, attribute)) : EINVAL)
+      : undefined,
     getxattr: (held, name) => answered(all.getxattr(at(held), name)),
     setxattr: (held, name, value, flags) => ended(all.setxattr(at(held), name, value, flags)),
     listxattr: (held) => answered(all.listxattr(at(held))),
     removexattr: (held, name) => ended(all.removexattr(at(held), name)),
   }
 }
+
+/** Since Linux 6.13: whether it says what getxattr(2) says, which a filter of system calls may not let it. */
+const hasGetxattrat = (all: Native): boolean =>
+  all.getxattrat(AT_FDCWD, '.', 'user.none') === all.getxattr('.', 'user.none')
 
 const answered = <T>(result: T | number): T | Failed => (typeof result === 'number' ? failed(result) : result)
 

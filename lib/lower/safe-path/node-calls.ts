@@ -146,6 +146,7 @@ export const nodeCalls = (unsafe: boolean): Calls => {
     tmpfile: (held, flags, mode) => tried(() => fs.openSync(path(held), (flags & ~O_CREAT) | O_TMPFILE, mode)),
     statfs: (held) => tried(() => fs.statfsSync(path(held))),
     readdir: (held): Entry[] | Failed => tried(() => entriesOf(path(held))),
+    getxattrAt: undefined,
     getxattr: () => ENOTSUP,
     setxattr: () => ENOTSUP,
     listxattr: () => ENOTSUP,

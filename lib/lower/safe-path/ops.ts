@@ -14,7 +14,7 @@ import { Failed } from '../../verdict.js'
 import { originalFs as fs } from '../original-fs.js'
 import type { Held } from './calls.js'
 import { later } from './later.js'
-import { isPlain, lastOf } from './names.js'
+import { isPlain, lastOf, parentOf } from './names.js'
 import { failed } from './native-calls.js'
 import type { Picker } from './resolver.js'
 
@@ -27,6 +27,7 @@ const ENOENT = Failed.of('ENOENT')
 const ENOSYS = Failed.of('ENOSYS')
 const ENOTDIR = Failed.of('ENOTDIR')
 const EPERM = Failed.of('EPERM')
+const PATH_MAX = 4095
 const S_IFMT = 0o170000
 const S_IFDIR = 0o040000
 
@@ -77,12 +78,12 @@ const syncOps = (pick: Picker): Sync => {
     }
   }
   /** On the last name, in the directory that it is in. */
-  const named = (
+  const named = <T = undefined>(
     path: string,
     dentry: Dentry | undefined,
     ofRoot: Failed,
-    act: (dir: Held, name: string) => Failed | undefined,
-  ): Failed | undefined => {
+    act: (dir: Held, name: string) => T | Failed,
+  ): T | Failed => {
     const resolver = pick(dentry)
     for (;;) {
       const dir = resolver.parent(path)
@@ -95,6 +96,21 @@ const syncOps = (pick: Picker): Sync => {
         resolver.release(dir)
       }
     }
+  }
+  /** The same of two names. Those in one directory are in the same one, whatever its path leads to by now. */
+  const bothNamed = (
+    { path, newPath, dentry, newDentry }: Request<'link'> | Request<'rename'>,
+    ofRoot: Failed,
+    ofNewRoot: Failed,
+    act: (dir: Held, name: string, newDir: Held, newName: string) => Failed | undefined,
+  ): Failed | undefined => {
+    const isPath = newPath !== '' && newPath.length <= PATH_MAX
+    const isOne = isPath && (dentry === undefined) === (newDentry === undefined) && parentOf(path) === parentOf(newPath)
+    return named(path, dentry, ofRoot, (dir, name) => {
+      if (!isOne) return named(newPath, newDentry, ofNewRoot, (newDir, newName) => act(dir, name, newDir, newName))
+      const newName = lastOf(newPath)
+      return newName === '' ? ofNewRoot : act(dir, name, dir, newName)
+    })
   }
   const open = (req: Request<'open'>): number | Failed => pick(req.dentry).open(req.path, req.flags, req.mode)
 
@@ -124,28 +140,29 @@ const syncOps = (pick: Picker): Sync => {
     unlink: ({ path, dentry }) => named(path, dentry, EISDIR, (dir, name) => calls.unlink(dir, name)),
     rmdir: ({ path, dentry }) => named(path, dentry, EBUSY, (dir, name) => calls.rmdir(dir, name)),
     link: (req) => {
-      const { path, newPath, dentry, newDentry } = req
-      const name = lastOf(path)
-      if (!isPlain(name)) {
+      if (!isPlain(lastOf(req.path))) {
         // link(2) looks a name with a slash at the end up through its link; what it finds is no file.
         return held(req, true, (file) => {
           const stats = calls.stat(file, false)
           return stats instanceof Failed ? stats : (stats.mode & S_IFMT) === S_IFDIR ? EPERM : ENOTDIR
         })
       }
-      return named(path, dentry, EPERM, (dir) =>
-        named(newPath, newDentry, EEXIST, (newDir, newName) => calls.link(dir, name, newDir, newName)),
-      )
+      return bothNamed(req, EPERM, EEXIST, calls.link)
     },
-    rename: ({ path, newPath, dentry, newDentry, flags }) =>
-      named(path, dentry, EBUSY, (dir, name) =>
-        named(newPath, newDentry, EBUSY, (newDir, newName) => calls.rename(dir, name, newDir, newName, flags)),
-      ),
+    rename: (req) =>
+      bothNamed(req, EBUSY, EBUSY, (dir, name, newDir, newName) => calls.rename(dir, name, newDir, newName, req.flags)),
     open,
     create: open,
     tmpfile: (req) => held(req, true, (dir) => calls.tmpfile(dir, req.flags, req.mode)),
     statfs: (req) => held(req, true, (file) => calls.statfs(file)),
-    getxattr: (req) => held(req, req.follow, (file) => calls.getxattr(file, req.name)),
+    getxattr: (req) => {
+      const { path, dentry, follow, name } = req
+      const { getxattrAt } = calls
+      if (getxattrAt !== undefined && !follow && isPlain(lastOf(path))) {
+        return named<Buffer>(path, dentry, EPERM, (dir, last) => getxattrAt(dir, last, name))
+      }
+      return held(req, follow, (file) => calls.getxattr(file, name))
+    },
     setxattr: (req) => held(req, req.follow, (file) => calls.setxattr(file, req.name, req.value, req.flags)),
     listxattr: (req) => held(req, req.follow, (file) => calls.listxattr(file)),
     removexattr: (req) => held(req, req.follow, (file) => calls.removexattr(file, req.name)),
