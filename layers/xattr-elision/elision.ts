@@ -69,8 +69,7 @@ export class Elision {
   }
   /** Whether an answer may be kept; makes room for it. While a change is under way nothing is: there is nothing to forget. */
   #keeps(known: Known, { fd }: Target, { stamp, at }: Start): boolean {
-    const { all } = this.ids
-    if (known.busy > 0 || known.changed > stamp || all.busy > 0 || all.changed > stamp) return false
+    if (known.busy > 0 || known.changed > stamp || this.ids.unknown > 0) return false
     // The path may have led to another file by then.
     if (fd === undefined && (this.#moves.busy > 0 || this.#moves.changed > stamp)) return false
     if (at < known.until) return true
@@ -100,10 +99,9 @@ export class Elision {
         known.forget(ids.stamp)
       }
       if (known === undefined || known.gone) {
-        ids.all.busy += by
-        ids.all.changed = ids.stamp
+        ids.unknown += by
+        ids.clear()
       }
-      if (known === undefined) ids.clear()
     }
     mark(1)
     try {
@@ -121,8 +119,9 @@ export class Elision {
     const t = ++ids.stamp
     moves.busy += own
     try {
-      // Where nothing is known there is nothing to forget, but for what is being learnt just now.
-      const known = misses && ids.table.size === 0 ? undefined : yield* ids.look(target, cx)
+      // Where nothing is known there is nothing to forget; what is being learnt just now is not kept.
+      if (misses && ids.table.size === 0) return yield* attempt(op, req)
+      const known = yield* ids.look(target, cx)
       if (misses && known instanceof Failed && known.errno === 'ENOENT') return yield* attempt(op, req)
       return yield* this.#perform(op, req, known instanceof Failed ? undefined : known)
     } finally {
@@ -132,27 +131,13 @@ export class Elision {
     }
   }
 
-  readonly #changing = <O extends 'setxattr' | 'removexattr'>(op: O): Extension<O> => {
-    const elision = this
-    return {
-      *around(req: Request<O> & Target, cx: Context): Around<O> {
-        return yield* elision.#performAt(op, req, req, cx, false)
-      },
-    }
-  }
-
   /** A number that is free may become another file's. */
   readonly #removing = <O extends 'unlink' | 'rmdir' | 'rename'>(
     op: O,
     targetOf: (req: Request<O>) => { path: string; dentry: Dentry | undefined },
-  ): Extension<O> => {
-    const elision = this
-    return {
-      *around(req: Request<O>, cx: Context): Around<O> {
-        return yield* elision.#performAt(op, req, { ...targetOf(req), follow: false }, cx, true)
-      },
-    }
-  }
+  ): Extension<O> => ({
+    around: (req: Request<O>, cx: Context) => this.#performAt(op, req, { ...targetOf(req), follow: false }, cx, true),
+  })
 
   readonly extensions = this.#extensions()
   #extensions() {
@@ -222,8 +207,10 @@ export class Elision {
         },
       } satisfies Extension<'listxattr'>,
 
-      setxattr: this.#changing('setxattr'),
-      removexattr: this.#changing('removexattr'),
+      // What goes is asked for in vain until then: nothing is denied by it.
+      setxattr: {
+        around: (req, cx) => elision.#performAt('setxattr', req, req, cx, false),
+      } satisfies Extension<'setxattr'>,
       unlink: this.#removing('unlink', ({ path, dentry }) => ({ path, dentry })),
       rmdir: this.#removing('rmdir', ({ path, dentry }) => ({ path, dentry })),
       rename: this.#removing('rename', ({ newPath, newDentry }) => ({ path: newPath, dentry: newDentry })),

@@ -20,8 +20,8 @@ export class Identities {
   #below: { readonly resolve: Peek<'resolve'>; readonly getattr: Peek<'getattr'> } | undefined
   /** Counts the beginnings and ends of changes. */
   stamp = 1
-  /** Changes of which it is not known to what. */
-  readonly all = { changed: 0, busy: 0 }
+  /** How many changes are under way of which it is not known to what, or of what is no longer in the table. */
+  unknown = 0
   readonly table: LRUCache<string, Known>
   readonly #byDentry = new WeakMap<Dentry, Known>()
   readonly #byFile = new WeakMap<OpenFile, Known>()
@@ -35,7 +35,7 @@ export class Identities {
         known.gone = true
         known.forget(known.changed)
         // What stands for the same inode from here on may learn nothing until these changes have ended.
-        this.all.busy += known.busy
+        this.unknown += known.busy
       },
     })
   }

@@ -10,6 +10,7 @@ import {
   file,
   get,
   getAll,
+  link,
   lstat,
   mkdir,
   rename,
@@ -177,6 +178,17 @@ test('who may read is learnt before it changes, and told after it', (t) => {
   asking.until()
   t.is(asking.said[0], 'ENODATA')
   t.is(scene.ask(get('/f', 'user.1'), user), 'EACCES')
+
+  scene.ask(setattr('/f', { mode: 0o644 }))
+  const changing = new Actor(scene, [setattr('/f', { mode: 0 })])
+  changing.until('setattr')
+  const late = new Actor(scene, [get('/f', 'user.1')], user)
+  late.until('getxattr')
+  late.step()
+  changing.until()
+  late.until()
+  t.is(late.said[0], 'ENODATA')
+  t.is(scene.ask(get('/f', 'user.1'), user), 'EACCES', 'asked while it was under way')
 })
 test('who may read is changed by an access control list', (t) => {
   const says = { has: [], lists: [], refuses: false }
@@ -213,5 +225,90 @@ test('none at all, until ttl', (t) => {
   const end = performance.now() + 11
   while (performance.now() < end);
   t.is(scene.ask(getAll('/f')), '["user.1"]')
-  t.is(scene.ask(get('/g', 'user.1')), "'there'")
+  // Something else is learnt anew.
+  for (const path of ['/f', '/g']) {
+    t.is(scene.ask(get(path, 'user.2')), 'ENODATA')
+    t.is(scene.ask(get(path, 'user.1')), "'there'")
+  }
+})
+
+test('what is known of a file is dropped while it is changed', (t) => {
+  for (const isAsking of [false, true]) {
+    const scene = new Scene([xattrElision({ ...LONG, maxEntries: 1 })], TREE)
+    for (let k = 0; k < 2; k++) t.is(scene.ask(get('/f')), 'ENODATA')
+    const changing = new Actor(scene, [set('/f')])
+    changing.until('setxattr')
+    scene.ask(get('/g'))
+    t.is(scene.ask(get('/f')), 'ENODATA')
+    const asking = new Actor(scene, isAsking ? [get('/f')] : [])
+    asking.until('getxattr')
+    if (isAsking) asking.step()
+    changing.step()
+    if (!isAsking) t.is(scene.ask(get('/f')), "'new'")
+    changing.until()
+    asking.until()
+    t.is(scene.ask(get('/f')), "'new'")
+    const again = scene.count(['getxattr', 'listxattr'], () => {
+      for (let k = 0; k < 5; k++) scene.ask(get('/g'))
+    })
+    t.true(again <= 1, 'it learns again')
+  }
+})
+test('what was dropped is not found by another way', (t) => {
+  const scene = new Scene([xattrElision({ ...LONG, maxEntries: 1 }), metadataCache(LONG)], [...TREE, link('/f', '/h')])
+  for (const path of ['/f', '/h', '/f', '/g', '/f', '/f']) t.is(scene.ask(get(path)), 'ENODATA')
+  scene.ask(set('/h'))
+  t.is(scene.ask(get('/f')), "'new'")
+})
+test('which file is changed cannot be told', (t) => {
+  for (const [change, path] of [
+    [set('/f'), '/f'],
+    [rename('/d/f', '/f'), '/f'],
+  ] as const) {
+    let fails = false
+    const broken = (lower: Lower): Lower => {
+      const numberless = numbered(() => ({ ino: 7, birthtimeMs: 0 }))(lower)
+      const { getattr } = numberless.ops
+      const sync = (...args: Parameters<typeof getattr.sync>) => (fails ? fail('EIO') : getattr.sync(...args))
+      return { ...numberless, ops: { ...numberless.ops, getattr: { ...getattr, sync } as typeof getattr } }
+    }
+    const scene = new Scene([xattrElision(LONG)], [...TREE, set('/d/f')], broken)
+    for (let k = 0; k < 2; k++) t.is(scene.ask(get(path)), 'ENODATA')
+    fails = true
+    const changing = new Actor(scene, [change])
+    changing.until(change[0])
+    fails = false
+    t.is(scene.ask(get(path)), 'ENODATA')
+    changing.step()
+    t.is(scene.ask(get(path)), "'new'", 'it is under way')
+    changing.until()
+    t.is(scene.ask(get(path)), "'new'")
+    for (let k = 0; k < 3; k++) scene.ask(get(path, 'user.b'))
+    t.is(
+      scene.count(['getxattr', 'listxattr'], () => scene.ask(get(path, 'user.b'))),
+      0,
+      'it learns again',
+    )
+  }
+})
+test('a name that was not there is taken, and nothing else is forgotten', (t) => {
+  const scene = new Scene([xattrElision(LONG)], TREE)
+  for (let k = 0; k < 2; k++) scene.ask(get('/g'))
+  t.is(scene.ask(rename('/f', '/new')), 'done')
+  t.is(
+    scene.count(['getxattr', 'listxattr'], () => scene.ask(get('/g'))),
+    0,
+  )
+})
+test('lists are each caller’s own', (t) => {
+  const theirs = layer(
+    'theirs',
+    { listxattr: { request: (_req, { caller }) => reply(caller.uid === 1000 ? ['user.theirs'] : []) } },
+    { answers: true },
+  )
+  for (const beneath of [[], [metadataCache(LONG)]]) {
+    const scene = new Scene([xattrElision(LONG), ...beneath, theirs], TREE)
+    for (let k = 0; k < 2; k++) t.is(scene.ask(getAll('/f')), '[]')
+    t.is(scene.ask(getAll('/f'), user), '["user.theirs"]')
+  }
 })
