@@ -230,6 +230,12 @@ export const mountPoints = (mounts: Readonly<Record<string, object>>): MountPoin
       }
     } else extensions[op] = paths.length > 0 ? path : fd
   }
+  // Where the new name is, nobody knows how to make it of an open file.
+  extensions.link = {
+    *around(req: Request<'link'>) {
+      return req.fd === undefined ? yield* onPath('link', req as OnPaths) : EXDEV
+    },
+  }
   extensions.readdir = { around: readdir }
   extensions.resolve = { around: resolve }
   extensions.copy_file_range = {

@@ -165,6 +165,8 @@ export interface Capabilities {
   readonly renameFlags: boolean
   /** Requests with a `dentry` are refused, at the moment of use, when a symbolic link has come into the path. */
   readonly noFollow: boolean
+  /** A file that was made without a name (`tmpfile`, without O_EXCL) can be given one: `link` with `fd`. Default false. */
+  readonly linksFiles?: boolean
   /** Open files are the kernel's own: their numbers are descriptors of this process. Default false. */
   readonly kernelFiles?: boolean
   /**

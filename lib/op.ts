@@ -93,7 +93,16 @@ export interface OpTable {
   readonly mkdir: { request: OnPath & { readonly mode: number }; reply: void }
   readonly unlink: { request: OnPath; reply: void }
   readonly rmdir: { request: OnPath; reply: void }
-  readonly link: { request: OnPath & { readonly newPath: Path; newDentry?: Dentry | undefined }; reply: void }
+  /** With `fd`: of an open file that has no name yet, where the lower has `linksFiles`; `path` is not looked at. */
+  readonly link: {
+    request: Named & {
+      readonly fd?: number | undefined
+      readonly file?: OpenFile | undefined
+      readonly newPath: Path
+      newDentry?: Dentry | undefined
+    }
+    reply: void
+  }
   /** Without O_CREAT in `flags`. */
   readonly open: { request: OnPath & { readonly flags: number; readonly mode: number }; reply: number }
   /** `position` null: at the file's own offset. Replies the bytes read. */
@@ -197,7 +206,7 @@ export const OP = {
   mkdir: { code: 9, effect: 'write', paths: ON_PATH, fds: NONE, follow: 'never' },
   unlink: { code: 10, effect: 'write', paths: ON_PATH, fds: NONE, follow: 'never' },
   rmdir: { code: 11, effect: 'write', paths: ON_PATH, fds: NONE, follow: 'never' },
-  link: { code: 13, effect: 'write', paths: ON_TWO, fds: NONE, follow: 'never' },
+  link: { code: 13, effect: 'write', paths: ON_TWO, fds: ON_FD, follow: 'never' },
   open: { code: 14, effect: 'write', paths: ON_PATH, fds: NONE, follow: 'open' },
   read: { code: 15, effect: 'read', paths: NONE, fds: ON_FD },
   write: { code: 16, effect: 'write', paths: NONE, fds: ON_FD },

@@ -1,5 +1,5 @@
 /** link and rename: judged at both ends, and never a way to put a file under looser rules than it had. */
-import { attempt, type Extension, Failed, type Request } from '../../lib/layer.js'
+import { type Around, attempt, type Context, type Extension, Failed, type Request } from '../../lib/layer.js'
 import { CREATE, DELETE, READ, WRITE } from './decide.js'
 import { find } from './straight.js'
 import { FOLLOW, NAME, STAY, walk } from './walk.js'
@@ -10,6 +10,7 @@ const RENAME_EXCHANGE = 2
 
 export const link = (w: Warden): Extension<'link'> => ({
   *around(req, cx) {
+    if (req.fd !== undefined) return yield* linkFile(w, req, req.fd, cx)
     const source = w.question('link', cx, req.path, STAY, READ)
     const from = yield* find(source, w)
     if (from instanceof Failed) return from
@@ -21,6 +22,17 @@ export const link = (w: Warden): Extension<'link'> => ({
     return yield* attempt('link', { path: from.path, dentry: from.dentry, newPath: to.path, newDentry: to.dentry })
   },
 })
+
+/** A file without a name gets one: as if it were made there, and under no looser rules than where it was made. */
+function* linkFile(w: Warden, { file, newPath }: Request<'link'>, fd: number, cx: Context): Around<'link'> {
+  const target = w.question('link', cx, newPath, NAME, CREATE | WRITE)
+  const to = yield* find(target, w)
+  if (to instanceof Failed) return to
+  const { dentry, path } = to
+  if (file === undefined || target.rules.loosens(file.path, dentry.path, false)) return w.refuse(target, dentry.path)
+  w.allow('link', cx.caller, newPath, dentry.path, CREATE)
+  return yield* attempt('link', { path: '', dentry: undefined, fd, file, newPath: path, newDentry: dentry })
+}
 
 export const rename = (w: Warden): Extension<'rename'> => ({
   *around(req, cx) {

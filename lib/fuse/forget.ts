@@ -7,7 +7,7 @@ interface Forgetful extends Layer {
 }
 const isForgetful = (layer: Layer): layer is Forgetful => typeof (layer as Partial<Forgetful>).invalidate === 'function'
 /** Whether it passes paths on as they are: those that speak of the kernel do, and guards. */
-const isPlain = ({ offload, pinned }: Layer): boolean => offload !== undefined || pinned === true
+export const isPlain = ({ offload, pinned }: Layer): boolean => offload !== undefined || pinned === true
 
 /** From now on, what a layer is told to forget is noted in `s.forgotten`. */
 export const listen = (s: Session): void => {

@@ -11,6 +11,7 @@ import { AbsentXattrs } from './absent-xattrs.js'
 import { putStats } from './attr.js'
 import { Backing } from './backing.js'
 import { encodeInPlace } from './encode.js'
+import { isPlain } from './forget.js'
 import { type Handle, Handles } from './handles.js'
 import { CallerIds, MountCaller } from './identity.js'
 import { MAX_WRITE } from './init.js'
@@ -80,6 +81,8 @@ export class Session {
   isForgetting = false
   /** Told of each directory that the kernel keeps something of; undefined: nobody watches. */
   onLook: ((path: string) => void) | undefined
+  /** Whether what was made without a name can be given one: the lower can, and no layer is in the way. */
+  readonly linksFiles: boolean
   readonly entryValid: Valid
   readonly attrValid: Valid
   readonly negativeValid: Valid
@@ -105,6 +108,7 @@ export class Session {
     const takes = takesIds && isRoot && capabilities.kernelFiles === true
     this.ids = native !== undefined && takes ? new CallerIds(native) : undefined
     this.absentXattrs = knobs.killpriv && knobs.attrTtl > 0 ? new AbsentXattrs(knobs.attrTtl * 1000) : undefined
+    this.linksFiles = capabilities.linksFiles === true && x.layers.every(isPlain)
     this.entryValid = new Valid(knobs.entryTtl)
     this.attrValid = new Valid(knobs.attrTtl)
     this.negativeValid = new Valid(knobs.negativeTtl)

@@ -21,6 +21,9 @@ const capabilities = {
   get renameFlags() {
     return system() !== undefined
   },
+  get linksFiles() {
+    return system() !== undefined
+  },
   get noFollow() {
     return isStrict()
   },

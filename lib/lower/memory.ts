@@ -59,6 +59,7 @@ export const memoryLower = (volume: MemfsVolume = new Volume(), options: MemoryO
       stableInodes: true,
       xattr: true,
       renameFlags: true,
+      linksFiles: true,
       noFollow: true,
       // As memory/times.ts moves them, and directories' and links' not at all.
       accessTimes: (dev, type) =>

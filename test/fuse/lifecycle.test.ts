@@ -44,6 +44,21 @@ needsFuse('more files are held open than the default limit of descriptors', asyn
   t.is(await exit(child), 0)
 })
 
+needsFuse('a daemon that has no descriptors left makes nothing', async (t) => {
+  const { dir, back, mnt } = place(t)
+  const { child } = await start(['mount', stackFile(dir), mnt], undefined, 'ulimit -n 50; exec')
+  const held: number[] = []
+  const error = t.throws(() => {
+    for (let k = 0; k < 100; k++) held.push(fs.openSync(join(mnt, `f${k}`), 'wx'))
+  })
+  t.is((error as NodeJS.ErrnoException).code, 'EMFILE')
+  t.is(fs.readdirSync(back).length, held.length)
+  for (const fd of held) fs.closeSync(fd)
+  fs.writeFileSync(join(mnt, 'again'), 'x')
+  child.kill('SIGTERM')
+  t.is(await exit(child), 0)
+})
+
 needsFuse('a daemon that is killed leaves no dead mount behind', async (t) => {
   const { dir, mnt } = place(t)
   const { child } = await start(['mount', stackFile(dir), mnt])

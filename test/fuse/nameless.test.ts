@@ -79,3 +79,37 @@ print(os.fstat(fd).st_size, oct(os.fstat(fd).st_mode))
 os.close(fd)`,
   `b'text' 0 0o100640 4 []\n1 0o100600\n`,
 )
+
+inEach(
+  'a file that gets its name later',
+  `
+import ctypes, errno
+def told(what, *args, **kw):
+  try: return what(*args, **kw)
+  except OSError as e: return errno.errorcode[e.errno]
+os.mkdir('d')
+fd = os.open('.', os.O_TMPFILE | os.O_RDWR, 0o640)
+os.write(fd, b'text')
+cwd = os.open('.', os.O_RDONLY)
+def name(fd, new): os.link(f'/proc/self/fd/{fd}', new, src_dir_fd=cwd, follow_symlinks=True)
+name(fd, 'd/named')
+st = os.stat('d/named')
+print(open('d/named').read(), st.st_nlink, oct(st.st_mode), st.st_ino == os.fstat(fd).st_ino, os.listdir('d'))
+print(told(name, fd, 'd/named'))
+os.link('d/named', 'again')
+os.write(fd, b'!')
+os.close(fd)
+print(open('again').read(), os.stat('again').st_nlink)
+# AT_EMPTY_PATH
+two = os.open('d', os.O_TMPFILE | os.O_WRONLY, 0o600)
+os.write(two, b'empty')
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.linkat(two, b'', cwd, b'two', 0x1000))
+os.close(two)
+print(open('two').read())
+three = os.open('.', os.O_TMPFILE | os.O_WRONLY | os.O_EXCL, 0o600)
+print(told(name, three, 'three'), sorted(os.listdir('.')))
+for gone in ['again', 'd/named', 'two']: os.unlink(gone)
+os.rmdir('d')`,
+  `text 1 0o100640 True ['named']\nEEXIST\ntext! 2\n0\nempty\nENOENT ['again', 'd', 'two']\n`,
+)

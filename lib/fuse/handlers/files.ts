@@ -106,16 +106,16 @@ const created = (s: Session, fd: number, flags: number, adopt: (stats: Stats) =>
 }
 type Stats = Exclude<ReturnType<Session['stats']>, Failed>
 
-/** No lower can give what it has made a name later: programs that want that are told so, and do without. */
+/** Where it cannot be given a name later, programs that want that are told so, and do without. */
 export const tmpfile = (s: Session, w: RequestWire): number => {
   const asked = w.u32(CREATE_IN.flags)
-  if ((asked & O_EXCL) === 0) return -EOPNOTSUPP
+  if ((asked & O_EXCL) === 0 && !s.linksFiles) return -EOPNOTSUPP
   const dir = s.table.get(w.nodeid)
   const path = dir === undefined ? undefined : s.table.pathOf(dir)
   if (path === undefined) return -ENOENT
   const flags = openFlags(asked & ~O_TMPFILE)
   const mode = w.u32(CREATE_IN.mode) & 0o7777
-  const made = (asked & (O_ACCMODE | O_APPEND)) | O_EXCL
+  const made = asked & (O_ACCMODE | O_APPEND | O_EXCL)
   const fd = s.askAsCaller(w, 'tmpfile', { path, dentry: undefined, flags: made, mode })
   // ENOSYS would be for good, and is another directory's answer too.
   if (fd instanceof Failed) return fd.errno === 'ENOSYS' ? -EOPNOTSUPP : refused(fd)

@@ -182,9 +182,10 @@ export const link = (s: Session, w: RequestWire): number => {
   const { name } = w
   const newPath = table.pathIn(dir, name)
   if (newPath === undefined) return -ENOENT
-  const path = table.pathOf(inode)
-  if (path === undefined) return -ENOENT
-  const failed = s.ask('link', { path, dentry: undefined, newPath, newDentry: undefined })
+  // The kernel asks it of a file without a name only where that was made so.
+  const target = s.target(inode)
+  if (target === undefined) return -ENOENT
+  const failed = s.ask('link', { ...target, dentry: undefined, newPath, newDentry: undefined })
   if (failed instanceof Failed) return refused(failed)
   return made(s, dir, name, newPath)
 }

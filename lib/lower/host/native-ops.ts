@@ -35,6 +35,7 @@ type NativeOp =
   | 'syncfs'
   | 'tmpfile'
   | 'mknod'
+  | 'link'
   | 'rename'
   | 'copy_file_range'
   | 'setattr'
@@ -47,6 +48,10 @@ export const nativeOps = (plain: Lower['ops']): Pick<Lower['ops'], NativeOp> => 
   const rename = made<'rename'>(
     (sys, req) => succeeded(sys.renameat2(AT_FDCWD, req.path, AT_FDCWD, req.newPath, req.flags)),
     plain.rename,
+  )
+  const linkFd = made<'link'>(
+    (sys, { fd, newPath }) => succeeded(sys.linkfd(fd as number, AT_FDCWD, newPath)),
+    plain.link,
   )
   const times = made<'setattr'>(setTimes, plain.setattr)
   return {
@@ -95,6 +100,10 @@ export const nativeOps = (plain: Lower['ops']): Pick<Lower['ops'], NativeOp> => 
         replied(sys.copy_file_range(fd, offset, fdOut, offsetOut, Math.min(length, COPY_MAX))),
       plain.copy_file_range,
     ),
+    link: {
+      sync: (req, cx) => (req.fd === undefined ? plain.link : linkFd).sync(req, cx),
+      async: (req, done, cx) => (req.fd === undefined ? plain.link : linkFd).async(req, done, cx),
+    },
     // Without flags, node:fs has it, off the main thread.
     rename: {
       sync: (req, cx) => (req.flags === 0 ? plain.rename : rename).sync(req, cx),

@@ -29,7 +29,7 @@ export const isStrict = (): boolean => {
 
 const isStrictRequest = (req: Request<Op>): boolean => {
   const { dentry, fd } = req as Request<'getattr'>
-  return fd === undefined && (dentry !== undefined || (req as Request<'rename'>).newDentry !== undefined)
+  return (fd === undefined && dentry !== undefined) || (req as Request<'rename'>).newDentry !== undefined
 }
 
 const guarded = (op: PathOp, plain: LowerOp<Op>): LowerOp<Op> => {

@@ -109,6 +109,7 @@ export const openOps = (v: MemoryVolume): Pick<MemoryOps, 'open' | 'create' | 't
     if (!space.hasFile()) return ENOSPC
     const node = v.makeNode(S_IFREG | masked(req.mode & 0o7777, caller), caller, dir.node)
     node.nlink = 0
+    if ((req.flags & O_EXCL) === 0) v.linkable.add(node)
     v.core.deleteNode(node)
     v.core.releasedInos.length = 0
     return v.open(node, dir, req.flags, access)

@@ -1,6 +1,6 @@
 /** Names in memory: what makes, finds and removes them. Orders of checks are Linux's (fs/namei.c). */
 import type { Caller } from '../../context.js'
-import type { Entry } from '../../op.js'
+import type { Entry, Request } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import { isRoot, masked, may, mayCreate, mayDelete, mayLink, READ } from './caller.js'
 
@@ -11,6 +11,7 @@ import {
   isEmpty,
   isLink,
   type Link,
+  type Node,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
@@ -26,6 +27,7 @@ import { now } from './times.js'
 import type { MemoryOps, MemoryVolume } from './volume.js'
 import { DOT, DOTDOT, how, NORM, PARENT, pathTo, ROOT } from './walk.js'
 
+const EBADF = Failed.of('EBADF')
 const EEXIST = Failed.of('EEXIST')
 const EINVAL = Failed.of('EINVAL')
 const EISDIR = Failed.of('EISDIR')
@@ -99,6 +101,17 @@ const byName = (a: Entry, b: Entry): number => (a.name < b.name ? -1 : 1)
 
 export const treeOps = (v: MemoryVolume): Pick<MemoryOps, TreeOp> => {
   const { walk, space } = v
+
+  /** What is to get one more name: what a path leads to, or an open file. */
+  const linked = ({ path, dentry, fd }: Request<'link'>, caller: Caller): Node | Failed => {
+    if (fd === undefined) {
+      const from = walk.find(path, how({ dentry }, false), caller)
+      return from instanceof Failed ? from : from.node
+    }
+    const file = v.files.get(fd)
+    if (file === undefined) return EBADF
+    return file.node.nlink > 0 || v.linkable.has(file.node) ? file.node : ENOENT
+  }
 
   const readable = (req: { readonly path: string; readonly dentry?: unknown }, caller: Caller): Link | Failed => {
     const link = walk.find(req.path, how(req, true), caller)
@@ -189,15 +202,16 @@ export const treeOps = (v: MemoryVolume): Pick<MemoryOps, TreeOp> => {
     },
 
     link(req, caller) {
-      const from = walk.find(req.path, how(req, false), caller)
-      if (from instanceof Failed) return from
-      const { node } = from
+      const node = linked(req, caller)
+      if (node instanceof Failed) return node
       const place = placeOf(v, { path: req.newPath, dentry: req.newDentry }, caller, false)
       if (place instanceof Failed) return place
       if (!mayLink(node, caller)) return EPERM
       const refused = mayCreate(place.dir, caller)
       if (refused !== undefined) return refused
       if (isDirectory(node)) return EPERM
+      // It is the volume's again.
+      if (v.linkable.delete(node)) v.core.inodes[node.ino] = node
       node.nlink++
       v.enter(place.dir, place.name, node, now())
       return undefined

@@ -31,6 +31,8 @@ export class MemoryVolume {
   readonly dev = ++devices
   readonly files = new Descriptors<OpenNode>()
   readonly opens: Map<Node, number> = new Map()
+  /** Those without a name that may be given one. */
+  readonly linkable = new WeakSet<Node>()
   readonly space: Space
   readonly walk: Walk
   readonly self: Caller = Object.freeze(processCaller())

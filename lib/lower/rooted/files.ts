@@ -28,14 +28,14 @@ class Own {
 
 type OpeningOp = 'open' | 'create' | 'tmpfile'
 type Either = 'getattr' | 'setattr' | 'getxattr' | 'setxattr' | 'listxattr' | 'removexattr'
-type OnlyFd = Exclude<FdOp, Either>
+type OnlyFd = Exclude<FdOp, Either | 'link'>
 
 /**
  * @param paths opcodes on paths
  * @param files what serves an open file, of the same process
  */
 export const ownFiles = (
-  paths: Pick<Lower['ops'], OpeningOp | Either>,
+  paths: Pick<Lower['ops'], OpeningOp | Either | 'link'>,
   files: Pick<Lower['ops'], FdOp>,
 ): Pick<Lower['ops'], OpeningOp | FdOp> => {
   const own = new Own()
@@ -122,6 +122,13 @@ export const ownFiles = (
       sync: (req, cx) => (own.has(req.fd) && own.has(req.fdOut) ? files.copy_file_range.sync(req, cx) : EBADF),
       async(req, done, cx) {
         if (own.has(req.fd) && own.has(req.fdOut)) files.copy_file_range.async(req, done, cx)
+        else done(null, EBADF)
+      },
+    },
+    link: {
+      sync: (req, cx) => (req.fd === undefined || own.has(req.fd) ? paths.link.sync(req, cx) : EBADF),
+      async(req, done, cx) {
+        if (req.fd === undefined || own.has(req.fd)) paths.link.async(req, done, cx)
         else done(null, EBADF)
       },
     },

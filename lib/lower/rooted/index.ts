@@ -147,6 +147,7 @@ const lowerBeneath = ({ ops, pick, calls }: Beneath, targets: Targets): Lower =>
       stableInodes: true,
       xattr: calls.native,
       renameFlags: calls.native,
+      linksFiles: calls.native,
       noFollow: calls.pins,
       kernelFiles: true,
       accessTimes: hostAccessTimes,

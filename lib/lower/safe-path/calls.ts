@@ -22,6 +22,8 @@ interface OnName {
   /** open(2) with O_NOFOLLOW: ELOOP for a link. */
   open(dir: Held, name: string, flags: number, mode: number): number | Failed
   link(dir: Held, name: string, newDir: Held, newName: string): Failed | undefined
+  /** Gives an open file that has no name one. */
+  linkFd(fd: number, newDir: Held, newName: string): Failed | undefined
   /** An extended attribute of `name` itself, for less than to hold it; undefined where the kernel cannot. */
   readonly getxattrAt: ((dir: Held, name: string, attribute: string) => Buffer | Failed) | undefined
 }

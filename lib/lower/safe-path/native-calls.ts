@@ -105,6 +105,7 @@ const make = (fast: Raw, all: Native): Calls => {
       isPlain(name) ? valued(fast.openat(dir, name, flags | O_NOFOLLOW, mode)) : EINVAL,
     link: (dir, name, newDir, newName) =>
       pair(name, newName) ? ended(all.linkat(dir, name, newDir, newName, 0)) : EINVAL,
+    linkFd: (fd, newDir, newName) => (isPlain(newName) ? ended(all.linkfd(fd, newDir, newName)) : EINVAL),
     mkdir: (dir, name, mode) => (isLast(name) ? ended(all.mkdirat(dir, name, mode)) : EINVAL),
     rmdir: (dir, name) => (isLast(name) ? ended(all.unlinkat(dir, name, AT_REMOVEDIR)) : EINVAL),
     unlink: (dir, name) => (isLast(name) ? ended(all.unlinkat(dir, name, 0)) : EINVAL),

@@ -128,6 +128,7 @@ export const nodeCalls = (unsafe: boolean): Calls => {
     lstat: (dir, name, precise) => (isPlain(name) ? lstatOf(join(at(dir), name), precise) : EINVAL),
     readlink: (dir, name) => on(dir, name, (link) => decodePath(fs.readlinkSync(link, 'buffer'))),
     open: (dir, name, flags, mode) => on(dir, name, (file) => fs.openSync(file, flags | O_NOFOLLOW, mode)),
+    linkFd: () => ENOSYS,
     link: (dir, name, newDir, newName) =>
       isPlain(name) ? last(newDir, newName, (to) => fs.linkSync(join(at(dir), name), to)) : EINVAL,
     mkdir: (dir, name, mode) => last(dir, name, (to) => fs.mkdirSync(to, mode)),

@@ -140,6 +140,10 @@ const syncOps = (pick: Picker): Sync => {
     unlink: ({ path, dentry }) => named(path, dentry, EISDIR, (dir, name) => calls.unlink(dir, name)),
     rmdir: ({ path, dentry }) => named(path, dentry, EBUSY, (dir, name) => calls.rmdir(dir, name)),
     link: (req) => {
+      const { fd, newPath, newDentry } = req
+      if (fd !== undefined) {
+        return named(newPath, newDentry, EEXIST, (newDir, newName) => calls.linkFd(fd, newDir, newName))
+      }
       if (!isPlain(lastOf(req.path))) {
         // link(2) looks a name with a slash at the end up through its link; what it finds is no file.
         return held(req, true, (file) => {
