@@ -20,7 +20,7 @@ export const lastIndexOf: (text: string, part: string, from?: number) => number 
 export const indexOf: (text: string, part: string, from?: number) => number = uncurryThis(string.indexOf)
 export const startsWith: (text: string, part: string) => boolean = uncurryThis(string.startsWith)
 
-const { defineProperty, freeze, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf } = Object
+const { create, defineProperty, freeze, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf } = Object
 const { ownKeys } = Reflect
 
 const copyMethods = (from: object, to: object): void => {
@@ -49,14 +49,17 @@ export const SafeFinalizationRegistry = own(
 )
 
 const generatorPrototype = getPrototypeOf(getPrototypeOf((function* () {})())) as object
-const iteratorPrototype = getPrototypeOf(generatorPrototype) as object
+/** What generators inherit, as it was when plyfs was loaded; it inherits nothing itself. */
+const ownGenerators = create(null) as object
+copyMethods(getPrototypeOf(generatorPrototype) as object, ownGenerators)
+copyMethods(generatorPrototype, ownGenerators)
+freeze(ownGenerators)
 /** Generators that `make` makes answer to the engine's own `next`, whoever replaces that of all generators. */
 export const hardened = <F>(make: F): F => {
   const prototype = (make as { prototype?: unknown }).prototype
   if (typeof prototype !== 'object' || prototype === null || getPrototypeOf(prototype) !== generatorPrototype)
     return make
-  copyMethods(iteratorPrototype, prototype)
-  copyMethods(generatorPrototype, prototype)
+  setPrototypeOf(prototype, ownGenerators)
   return make
 }
 
