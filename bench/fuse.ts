@@ -3,86 +3,27 @@
  *   node --import ./scripts/ts-loader.mjs --import ./scripts/dist-loader.mjs bench/fuse.ts [--files N] [--rounds N] [--dir DIR] [--json FILE]
  * Interleaved rounds, medians, ratios. bindfs and fuse-overlayfs take part where they are installed. DIR: where the
  * backing directories are (default: the system's temporary files; /dev/shm to see the daemons' own cost).
+ * fuse-requests.ts counts what comes up, fuse-io.ts measures reads, writes and stats.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
-import { mount } from 'plyfs/fuse'
+import { parseArgs } from 'node:util'
 import { median } from './measure.js'
+import { dropCaches, FIVE, Place, sh, type Target } from './mounts.js'
 
 const { values } = parseArgs({
   options: {
-    files: { type: 'string', default: '2000' },
+    files: { type: 'string', default: '10000' },
     rounds: { type: 'string', default: '5' },
     dir: { type: 'string', default: tmpdir() },
     json: { type: 'string' },
   },
 })
 const [files, rounds] = [Number(values.files), Number(values.rounds)]
-const run = promisify(execFile)
-const sh = (script: string) => run('/bin/sh', ['-c', script], { cwd: '/', maxBuffer: 1 << 28 })
-const work = mkdtempSync(join(values.dir, 'plyfs-bench-fuse-'))
+const place = new Place(values.dir)
 
-/** A tree of small C files, and a project to make. */
-const material = async (): Promise<void> => {
-  for (let k = 0; k < files; k++) {
-    const dir = join(work, 'tree', `d${k % 100}`, `s${k % 10}`)
-    mkdirSync(dir, { recursive: true })
-    writeFileSync(join(dir, `f${k}.c`), `int f${k}(int a) { return a + ${k}; }\n`.repeat(40))
-  }
-  const project = join(work, 'tree', 'project')
-  mkdirSync(project)
-  for (let k = 0; k < 30; k++) writeFileSync(join(project, `m${k}.c`), `int m${k}(int a) { return a; }\n`)
-  writeFileSync(join(project, 'main.c'), 'int main(void) { return 0; }\n')
-  const rules = 'O=$(patsubst %.c,%.o,$(wildcard *.c))\nprog: $(O)\n\tcc -o $@ $(O)\n%.o: %.c\n\tcc -O1 -c -o $@ $<\n'
-  writeFileSync(join(project, 'Makefile'), rules)
-  await sh(`tar -C ${work} -cf ${work}/tree.tar tree; rm -rf ${work}/tree`)
-}
-
-interface Target {
-  readonly name: string
-  readonly at: string
-  close(): Promise<unknown>
-}
-const FIVE = [
-  { stackDepth: {} },
-  { sandbox: { root: '/' } },
-  { passthrough: {} },
-  { xattrElision: {} },
-  { metadataCache: { ttlMs: 600_000 } },
-]
-const plyfs = async (name: string, layers: readonly object[]): Promise<Target> => {
-  const [back, at] = places(name)
-  const mounted = await mount({ lower: { rooted: back }, layers }, at)
-  return { name, at, close: () => mounted.unmount() }
-}
-const places = (name: string): [string, string] => {
-  const pair: [string, string] = [join(work, `${name}.back`), join(work, `${name}.mnt`)]
-  for (const dir of pair) mkdirSync(dir)
-  return pair
-}
-/** undefined where it is not installed. */
-const peer = async (name: string, args: (back: string, at: string) => string[]): Promise<Target | undefined> => {
-  const [back, at] = places(name)
-  const child: ChildProcess = spawn(name, args(back, at), { stdio: 'ignore', cwd: '/' })
-  const gone = new Promise<boolean>((resolve) => child.on('error', () => resolve(true)).on('exit', () => resolve(true)))
-  for (let k = 0; k < 100; k++) {
-    const up = sh(`mountpoint -q ${at}`).then(
-      () => true,
-      () => false,
-    )
-    if (await up) return { name, at, close: () => sh(`umount ${at}`) }
-    const pause = new Promise<false>((resolve) => setTimeout(resolve, 50, false))
-    if (await Promise.race([gone, pause])) return undefined
-  }
-  return undefined
-}
-
-const drop = (): Promise<unknown> => sh('sync; echo 2 > /proc/sys/vm/drop_caches')
 const WORKLOADS: readonly { readonly name: string; readonly script: string; readonly cold?: true }[] = [
-  { name: 'untar', script: `tar -C $M -xf ${work}/tree.tar` },
+  { name: 'untar', script: `tar -C $M -xf ${place.work}/tree.tar` },
   { name: 'ls -lR cold', script: 'ls -lR $M', cold: true },
   { name: 'ls -lR warm', script: 'ls -lR $M' },
   { name: 'grep -r cold', script: 'grep -r nowhere $M || true', cold: true },
@@ -95,28 +36,21 @@ const WORKLOADS: readonly { readonly name: string; readonly script: string; read
   { name: 'rm -rf', script: 'rm -rf $M/tree $M/big' },
 ]
 
-const targets: Target[] = []
 try {
-  await material()
-  const [native] = places('native')
-  targets.push({ name: 'native', at: native, close: async () => {} })
-  targets.push(await plyfs('plyfs', FIVE), await plyfs('plyfs-bare', []))
-  const peers = [
-    await peer('bindfs', (back, at) => ['-f', back, at]),
-    await peer('fuse-overlayfs', (back, at) => {
-      for (const dir of ['lower', 'work']) mkdirSync(join(work, dir))
-      return ['-f', '-o', `lowerdir=${work}/lower,upperdir=${back},workdir=${work}/work`, at]
-    }),
+  await place.material(files)
+  const targets: readonly Target[] = [
+    place.native(),
+    await place.plyfs('plyfs', FIVE),
+    await place.plyfs('plyfs-bare', []),
+    ...(await place.peers()),
   ]
-  for (const each of peers) if (each !== undefined) targets.push(each)
-
   const times: { [workload: string]: { [target: string]: number[] } } = {}
   for (let round = 0; round < rounds; round++) {
     for (const { name, script, cold } of WORKLOADS) {
       times[name] ??= {}
       const of = times[name]
       for (const target of round % 2 === 0 ? targets : targets.toReversed()) {
-        if (cold) await drop()
+        if (cold) await dropCaches()
         const begun = performance.now()
         await sh(`M='${target.at}'; (${script}) > /dev/null 2>&1`)
         of[target.name] ??= []
@@ -124,18 +58,33 @@ try {
       }
     }
   }
+  /** By workload and target: against another, round by round. */
+  const against = (base: string): { [workload: string]: { [target: string]: number } } =>
+    Object.fromEntries(
+      Object.entries(times).map(([name, of]) => [
+        name,
+        Object.fromEntries(
+          Object.entries(of).map(([target, ms]) => [
+            target,
+            median(ms.map((each, k) => each / (of[base]?.[k] ?? each))),
+          ]),
+        ),
+      ]),
+    )
+  const toNative = against('native')
   console.log(['median, ms'.padEnd(16), ...targets.map(({ name }) => name.padStart(17))].join(''))
   for (const [name, of] of Object.entries(times)) {
-    const base = median(of.native ?? [])
     const cells = targets.map((target) => {
       const ms = median(of[target.name] ?? [])
-      return `${ms.toFixed(0)} (${(ms / base).toFixed(2)})`.padStart(17)
+      return `${ms.toFixed(0)} (${toNative[name]?.[target.name]?.toFixed(2)})`.padStart(17)
     })
     console.log([name.padEnd(16), ...cells].join(''))
   }
-  console.log('in parentheses: against native')
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ files, rounds, times }, null, 2)}\n`)
+  console.log('in parentheses: against native, the median of the rounds')
+  if (values.json !== undefined) {
+    const ratios = { native: toNative, bindfs: against('bindfs'), 'fuse-overlayfs': against('fuse-overlayfs') }
+    writeFileSync(values.json, `${JSON.stringify({ files, rounds, ratios, times }, null, 2)}\n`)
+  }
 } finally {
-  for (const target of targets) await target.close()
-  rmSync(work, { recursive: true, force: true })
+  await place.close()
 }

@@ -1,7 +1,7 @@
 /** What stands under a stack, seen from inside: opcodes, each in two calling conventions. */
 import type { Context } from './context.js'
 import type { Capabilities } from './extension.js'
-import type { Op, Reply, Request } from './op.js'
+import type { Op, Path, Reply, Request } from './op.js'
 import type { Failed } from './verdict.js'
 
 /** Ends a request: the first argument is an exception that is no errno (a bug below), else null. */
@@ -18,6 +18,11 @@ export interface Lower {
   readonly capabilities: Capabilities
   /** The node-fs-shaped object behind it, whose own functions serve where no hook looks. */
   readonly native: object | undefined
+  /**
+   * The names in the directory at `path` are looked up next, and nothing else: until `listing(undefined)`, in the same turn.
+   * It may be looked at once for all of them.
+   */
+  listing?(path: Path | undefined): void
   /** Not of plyfs's own: its functions may lead anywhere, even to the stack above. */
   readonly foreign?: boolean
 }

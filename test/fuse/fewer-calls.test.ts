@@ -1,10 +1,21 @@
 /** What a mount's session does not ask the lower for, and when it asks all the same. */
-import { chmodSync, constants as fs, mkdtempSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  constants as fs,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { metadataCache, xattrElision } from '../../layers/index.js'
+import type { Exchange } from '../../lib/exchange.js'
+import { exchangeOf } from '../../lib/face/node-fs.js'
 import { FATTR_MODE, OPCODES } from '../../lib/fuse/abi.js'
 import { CREATE_IN, ENTRY_OUT, GETXATTR_IN, RELEASE_IN, SETATTR_IN, SETXATTR_IN } from '../../lib/fuse/layout.js'
 import type { Session } from '../../lib/fuse/session.js'
@@ -12,6 +23,7 @@ import { REPLY } from '../../lib/fuse/wire.js'
 import { type Layer, layer, NEXT, stack } from '../../lib/index.js'
 import { rooted } from '../../lib/lower/index.js'
 import { native } from '../../lib/native/index.js'
+import { Failed } from '../../lib/verdict.js'
 import { ask, sessionOf, text } from './messages.js'
 
 const rootedTest = native() === undefined ? test.skip : test
@@ -115,4 +127,26 @@ rootedTest('an extended attribute that is not there is asked for once', async (t
     ],
     'no layer says so',
   )
+})
+
+rootedTest('a directory that is listed is walked to once for all of its names', (t) => {
+  const dir = folder(t)
+  mkdirSync(join(dir, 'in'))
+  for (const name of ['one', 'two']) writeFileSync(join(dir, 'in', name), name)
+  symlinkSync('one', join(dir, 'in', 'link'))
+  const { lower } = exchangeOf(stack(rooted(dir))) as Exchange
+  const size = (path: string): number | string => {
+    const out = lower.ops.lookup.sync({ path, dentry: undefined, precise: true })
+    return out instanceof Failed ? out.errno : out.size
+  }
+  lower.listing?.('/in')
+  t.is(size('/in/one'), 3)
+  renameSync(join(dir, 'in'), join(dir, 'out'))
+  t.is(size('/in/two'), 3)
+  t.is(size('/in/link'), 3, 'the link itself')
+  t.is(size('/in/none'), 'ENOENT')
+  t.is(size('/out/two'), 3)
+  t.is(size('/in'), 'ENOENT')
+  lower.listing?.(undefined)
+  t.is(size('/in/two'), 'ENOENT')
 })

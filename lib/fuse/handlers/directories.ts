@@ -63,33 +63,52 @@ const list =
     const offset = w.u64(READ_IN.offset)
     const entries = listing(s, handle, offset)
     if (typeof entries === 'number') return entries
-    const { out, table } = s
-    const { inode: dir } = handle
-    const limit = Math.min(REPLY + w.u32(READ_IN.size), out.bytes.length)
-    const skip = plus ? DIRENTPLUS.dirent : 0
-    const above = plus ? table.pathOf(dir) : undefined
-    let at = REPLY
-    for (let k = offset; k < entries.length + DOTS; k++) {
-      const entry = k < DOTS ? undefined : (entries[k - DOTS] as Entry)
-      const name = entry?.name ?? (k === 0 ? '.' : '..')
-      let ino = UNKNOWN_INO
-      let type = DT_DIR
-      if (entry === undefined) ino = (k === 0 ? dir : (dir.parent ?? dir)).ino || UNKNOWN_INO
-      else {
-        ino = dir.children?.get(name)?.ino || UNKNOWN_INO
-        type = dtOfUv(entry.type)
-      }
-      const end = putDirent(out, at + skip, limit, ino, k + 1, type, name)
-      if (end < 0) return -EIO
-      if (end === 0) break
-      if (plus) {
-        if (entry === undefined || above === undefined) out.bytes.fill(0, at, at + skip)
-        else putPlus(s, dir, above, name, at, end, limit, k + 1)
-      }
-      at = end
+    const above = plus ? s.table.pathOf(handle.inode) : undefined
+    const limit = Math.min(REPLY + w.u32(READ_IN.size), s.out.bytes.length)
+    if (above === undefined) return fill(s, handle.inode, entries, offset, limit, plus, undefined)
+    const { lower } = s.x
+    lower.listing?.(above)
+    try {
+      return fill(s, handle.inode, entries, offset, limit, plus, above)
+    } finally {
+      lower.listing?.(undefined)
     }
-    return encodeInPlace(out, at - REPLY)
   }
+
+/** @param above the directory's path, where its entries are looked up */
+const fill = (
+  s: Session,
+  dir: Inode,
+  entries: readonly Entry[],
+  offset: number,
+  limit: number,
+  plus: boolean,
+  above: string | undefined,
+): number => {
+  const { out } = s
+  const skip = plus ? DIRENTPLUS.dirent : 0
+  let at = REPLY
+  for (let k = offset; k < entries.length + DOTS; k++) {
+    const entry = k < DOTS ? undefined : (entries[k - DOTS] as Entry)
+    const name = entry?.name ?? (k === 0 ? '.' : '..')
+    let ino = UNKNOWN_INO
+    let type = DT_DIR
+    if (entry === undefined) ino = (k === 0 ? dir : (dir.parent ?? dir)).ino || UNKNOWN_INO
+    else {
+      ino = dir.children?.get(name)?.ino || UNKNOWN_INO
+      type = dtOfUv(entry.type)
+    }
+    const end = putDirent(out, at + skip, limit, ino, k + 1, type, name)
+    if (end < 0) return -EIO
+    if (end === 0) break
+    if (plus) {
+      if (entry === undefined || above === undefined) out.bytes.fill(0, at, at + skip)
+      else putPlus(s, dir, above, name, at, end, limit, k + 1)
+    }
+    at = end
+  }
+  return encodeInPlace(out, at - REPLY)
+}
 
 /** The mount's own place. */
 const OWN = Failed.of('ELOOP')

@@ -108,7 +108,7 @@ const openFiles = (calls: Calls): Lower['ops'] => {
   }
 }
 
-const lowerBeneath = ({ ops, pick, calls }: Beneath, targets: Targets): Lower => {
+const lowerBeneath = ({ ops, pick, calls, listing }: Beneath, targets: Targets): Lower => {
   const paths = { ...ops, watch: watchOp(pick) }
   const readlink: LowerOp<'readlink'> = {
     sync(req, cx) {
@@ -142,6 +142,7 @@ const lowerBeneath = ({ ops, pick, calls }: Beneath, targets: Targets): Lower =>
     name: 'rooted',
     // No object's own functions may serve here: they would reach the whole host.
     native: undefined,
+    listing,
     ops: { ...paths, readlink, symlink, ...ownFiles(ops, openFiles(calls)) },
     capabilities: {
       stableInodes: true,

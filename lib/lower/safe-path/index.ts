@@ -7,6 +7,7 @@
 import { isMainThread } from 'node:worker_threads'
 import type { Dentry } from '../../file.js'
 import { RESOLVE_BENEATH } from '../../native/index.js'
+import type { Path } from '../../op.js'
 import { decodePath } from '../../path-bytes.js'
 import { Failed } from '../../verdict.js'
 import { originalFs } from '../original-fs.js'
@@ -36,6 +37,8 @@ export interface Beneath {
   /** The one that refuses every link. */
   readonly strict: Resolver
   readonly ops: PathOps
+  /** See `Lower.listing`. */
+  listing(path: Path | undefined): void
 }
 
 export interface BeneathOptions {
@@ -90,7 +93,11 @@ export const beneath = (dir: string, options: BeneathOptions): Beneath | Failed 
     }
   }
   const pick: Picker = (dentry: Dentry | undefined) => (dentry === undefined ? open : strict)
-  return { mechanism, path, calls, pick, strict, ops: pathOps(pick) }
+  const listing = (listed: Path | undefined): void => {
+    if (open instanceof KernelResolver) open.listing(listed)
+    if (strict instanceof KernelResolver) strict.listing(listed)
+  }
+  return { mechanism, path, calls, pick, strict, ops: pathOps(pick), listing }
 }
 
 /** How canonical paths of the whole host are acted on: a link anywhere in them is ELOOP, at the moment of use. */

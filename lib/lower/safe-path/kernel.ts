@@ -10,7 +10,7 @@ import type { Path, Stats } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import { originalFs } from '../original-fs.js'
 import type { Calls, Held } from './calls.js'
-import { isCanonical, isPlain, parentOf, relative } from './names.js'
+import { isCanonical, isPlain, lastOf, parentOf, relative } from './names.js'
 import { failed } from './native-calls.js'
 import { O_PATH, O_TMPFILE } from './node-calls.js'
 import type { Raw } from './raw.js'
@@ -38,6 +38,9 @@ export class KernelResolver implements Resolver {
   readonly calls: Calls
   readonly root: Held
   readonly #resolve: number
+  /** Whose names are looked up just now, and that directory once it is held. */
+  #listed: Path | undefined
+  #listedHeld: Held | undefined
 
   constructor(
     readonly raw: Raw,
@@ -91,8 +94,31 @@ export class KernelResolver implements Resolver {
     return this.#unsure(held) ? this.walker.parent(path) : failed(held)
   }
 
+  /** See `Lower.listing`. */
+  listing(path: Path | undefined): void {
+    if (this.#listedHeld !== undefined) this.release(this.#listedHeld)
+    this.#listedHeld = undefined
+    // A name in the root takes one call as it is.
+    this.#listed = path === '/' ? undefined : path
+  }
+  /** The directory that is listed, if `path` is a name in it. */
+  #listedAbove(path: Path): Held | undefined {
+    if (parentOf(path) !== this.#listed || !isPlain(lastOf(path))) return undefined
+    if (this.#listedHeld === undefined) {
+      const held = this.parent(path)
+      if (!(held instanceof Failed)) this.#listedHeld = held
+    }
+    return this.#listedHeld
+  }
+
   stat(path: Path, follow: boolean, precise: boolean): Stats | Failed {
     const { raw } = this
+    const listed = this.#listed === undefined ? undefined : this.#listedAbove(path)
+    if (listed !== undefined) {
+      const result = raw.statx(listed, lastOf(path))
+      if (result < 0) return failed(result)
+      if ((raw.mode() & S_IFMT) !== S_IFLNK || !follow) return raw.stats(precise)
+    }
     const name = relative(path)
     // In the root itself there is no way to be led astray.
     if (path !== '' && isPlain(name)) {
