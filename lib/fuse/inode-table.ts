@@ -104,6 +104,11 @@ export class InodeTable {
     return this.#byId[id]
   }
 
+  /** Changes whenever a path that was told may not lead to the same any more, because a directory has moved. */
+  get moves(): number {
+    return this.#moves
+  }
+
   /** Its path in the stack; undefined where it has no name any more. */
   pathOf(inode: Inode): string | undefined {
     if (inode.pathStamp === this.#moves) return inode.path

@@ -16,11 +16,12 @@ import { Failed } from '../verdict.js'
 import { OPCODES } from './abi.js'
 import type { Counters } from './counters.js'
 import { encodeError } from './encode.js'
+import { OUT_HEADER } from './layout.js'
 import { handle, LEFT } from './serve.js'
 import { Session, type SessionOptions, unmountable } from './session.js'
 import { type RequestWire, replyToUnique } from './wire.js'
 
-const { EINTR } = constants.errno
+const { EINTR, ENOENT, ESTALE } = constants.errno
 const { O_EXCL } = fs
 const S_ISGID = 0o2000
 
@@ -39,6 +40,10 @@ interface Answer {
   readonly bytes: Buffer | undefined
 }
 
+const isRename = (opcode: number): boolean => opcode === OPCODES.rename || opcode === OPCODES.rename2
+/** As a reply's error. */
+const MISSING = new Set([-ENOENT, -ESTALE])
+
 /** A request that came up, and what its handler has been told. */
 class Served {
   readonly answers: Answer[] = []
@@ -46,6 +51,8 @@ class Served {
   at = 0
   bug: unknown = null
   isInterrupted = false
+  /** Before its first question: see InodeTable.moves. */
+  moves = 0
   readonly begun = performance.now()
   constructor(readonly wire: RequestWire) {}
 }
@@ -61,6 +68,9 @@ export class WaitingSession extends Session {
   override readonly waits = true
   #served: Served | undefined
   readonly #waiting = new Map<bigint, Served>()
+  /** Renames under way, and who found nothing meanwhile. */
+  #renames = 0
+  #strayed: Served[] = []
   #send: (length: number) => void = () => {}
   #counters: Counters | undefined
   /** Whether what is made below belongs to this process, and not to whoever asks. */
@@ -94,9 +104,15 @@ export class WaitingSession extends Session {
   /** A request, in memory of its own. */
   receive(wire: RequestWire): void {
     if (wire.opcode === OPCODES.interrupt) this.#interrupt(wire.big(0))
-    this.#run(new Served(wire))
+    if (isRename(wire.opcode)) this.#renames++
+    this.#begin(new Served(wire))
   }
 
+  #begin(served: Served): void {
+    served.moves = this.table.moves
+    served.answers.length = 0
+    this.#run(served)
+  }
   #run(served: Served): void {
     const { wire } = served
     served.at = 0
@@ -111,9 +127,30 @@ export class WaitingSession extends Session {
     } finally {
       this.#served = undefined
     }
-    if (served.isInterrupted) return
-    this.#waiting.delete(wire.unique)
-    this.#reply(served, length)
+    if (!served.isInterrupted) {
+      if (this.#strays(served, length)) return
+      this.#waiting.delete(wire.unique)
+      this.#reply(served, length)
+    }
+    if (isRename(wire.opcode)) this.#renamed()
+  }
+
+  /** A path that was right when it was asked for may lead nowhere by the time that it is looked up: it is asked for anew. */
+  #strays(served: Served, length: number): boolean {
+    const isMissing = length > 0 && MISSING.has(this.out.view.getInt32(OUT_HEADER.error, true))
+    if (!isMissing || served.answers.length !== 1) return false
+    if (this.#renames > 0 && !isRename(served.wire.opcode)) {
+      this.#waiting.set(served.wire.unique, served)
+      this.#strayed.push(served)
+      return true
+    }
+    if (served.moves === this.table.moves) return false
+    this.#begin(served)
+    return true
+  }
+  #renamed(): void {
+    if (--this.#renames > 0) return
+    for (const served of this.#strayed.splice(0)) if (!served.isInterrupted) this.#begin(served)
   }
   #reply({ wire, begun }: Served, length: number): void {
     const counters = this.#counters

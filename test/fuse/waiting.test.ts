@@ -26,7 +26,7 @@ const built = (path: string): string =>
       : pathToFileURL(join(lib, `../${path}.ts`)).href,
   )
 /**
- * Memory, by callbacks alone: what is called `slow` takes long, and to open what is called `held`. `/opened` has as many bytes
+ * Memory, by callbacks alone: what is called `slow` takes long, to open what is called `held`, and to look `late` up. `/opened` has as many bytes
  * as files are open, `/ever` as were opened.
  */
 const LATE = `
@@ -52,7 +52,8 @@ const LATE = `
         if (error == null && name === 'close') count(-1)
         back(error, value)
       }
-      const ms = name === 'open' && String(args[0]).includes('held') ? 2000 : String(args[0]).includes('slow') ? 1000 : 1
+      const at = String(args[0])
+      const ms = name === 'open' && at.includes('held') ? 2000 : at.includes('slow') ? 1000 : name === 'lstat' && at.includes('late') ? 400 : 1
       setTimeout(() => files[name](...args.slice(0, -1), noted), ms)
     }
   }
@@ -110,6 +111,15 @@ needsFuse('one that takes long holds up nobody else', async (t) => {
   t.is(slow.exitCode, null)
   slow.kill('SIGKILL')
   await exit(slow)
+})
+
+needsFuse('a path is found although a directory on it is renamed meanwhile', async (t) => {
+  fs.mkdirSync(mnt('old/dir'), { recursive: true })
+  fs.writeFileSync(mnt('old/dir/late'), 'text')
+  const stat = sh(`stat -c %s ${mnt('old/dir/late')}`)
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  fs.renameSync(mnt('old'), mnt('new'))
+  t.is(await stat, '4\n')
 })
 
 needsFuse('who is interrupted goes at once, and what opens late is closed', async (t) => {
