@@ -45,7 +45,7 @@ export class Inode {
   /** As last told. */
   uid = 0
   gid = 0
-  /** As last told with its name. */
+  /** As last told. */
   ctimeMs = 0
   /** Extended attributes that it does not have, and until when that counts: see absent-xattrs.ts. */
   absent = 0

@@ -210,15 +210,18 @@ export class Session {
     return this.table.stable ? stats.ino : inode.id
   }
 
+  /** Whoever has changed it may have changed its extended attributes. */
+  #met(inode: Inode, { ctimeMs }: Stats): void {
+    if (inode.ctimeMs === ctimeMs) return
+    inode.ctimeMs = ctimeMs
+    this.absentXattrs?.forget(inode)
+  }
+
   /** Counts one lookup. */
   putEntry(at: number, inode: Inode, stats: Stats): void {
     const { view } = this.out
     inode.nlookup++
-    if (inode.ctimeMs !== stats.ctimeMs) {
-      // Others may have changed its extended attributes.
-      inode.ctimeMs = stats.ctimeMs
-      this.absentXattrs?.forget(inode)
-    }
+    this.#met(inode, stats)
     inode.uid = stats.uid
     inode.gid = stats.gid
     setU64(view, at + ENTRY_OUT.nodeid, inode.id)
@@ -238,6 +241,7 @@ export class Session {
   }
   replyAttr(inode: Inode, stats: Stats): number {
     const { view } = this.out
+    this.#met(inode, stats)
     inode.nlink = stats.nlink
     inode.mode = stats.mode
     inode.uid = stats.uid

@@ -17,7 +17,15 @@ import { metadataCache, xattrElision } from '../../layers/index.js'
 import type { Exchange } from '../../lib/exchange.js'
 import { exchangeOf } from '../../lib/face/node-fs.js'
 import { FATTR_MODE, OPCODES } from '../../lib/fuse/abi.js'
-import { CREATE_IN, ENTRY_OUT, GETXATTR_IN, RELEASE_IN, SETATTR_IN, SETXATTR_IN } from '../../lib/fuse/layout.js'
+import {
+  CREATE_IN,
+  ENTRY_OUT,
+  GETATTR_IN,
+  GETXATTR_IN,
+  RELEASE_IN,
+  SETATTR_IN,
+  SETXATTR_IN,
+} from '../../lib/fuse/layout.js'
 import type { Session } from '../../lib/fuse/session.js'
 import { REPLY } from '../../lib/fuse/wire.js'
 import { type Layer, layer, NEXT, stack } from '../../lib/index.js'
@@ -41,6 +49,10 @@ const u32 = (size: number, fields: readonly (readonly [number, number])[]): Buff
   for (const [at, value] of fields) body.writeUInt32LE(value, at)
   return body
 }
+const chmod = u32(SETATTR_IN.SIZE, [
+  [SETATTR_IN.valid, FATTR_MODE],
+  [SETATTR_IN.mode, 0o600],
+])
 /** Makes `name` in the root, and leaves it open: its node. */
 const create = (t: ExecutionContext, s: Session, name: string, flags: number, uid = 0): number => {
   const body = u32(CREATE_IN.SIZE, [
@@ -63,24 +75,20 @@ rootedTest('what its caller has open to write is changed by that file, all else 
     },
   })
   const s = sessionOf(stack(rooted(dir), [onlooker]))
-  const chmod = (id: number, uid: number): boolean | undefined => {
-    const set = u32(SETATTR_IN.SIZE, [
-      [SETATTR_IN.valid, FATTR_MODE],
-      [SETATTR_IN.mode, 0o600],
-    ])
-    t.is(ask(s, OPCODES.setattr, id, set, uid), 0)
+  const byFile = (id: number, uid: number): boolean | undefined => {
+    t.is(ask(s, OPCODES.setattr, id, chmod, uid), 0)
     return asked.pop()
   }
   const file = create(t, s, 'file', fs.O_WRONLY, USER)
-  t.true(chmod(file, USER))
-  t.false(chmod(file, 0), 'by another')
-  t.false(chmod(create(t, s, 'read', fs.O_RDONLY), 0), 'open to be read only')
+  t.true(byFile(file, USER))
+  t.false(byFile(file, 0), 'by another')
+  t.false(byFile(create(t, s, 'read', fs.O_RDONLY), 0), 'open to be read only')
   // Under its new name the caller may not be allowed what it was under the old one.
   t.is(ask(s, OPCODES.rename, 1, Buffer.concat([u32(8, [[0, 1]]), text('file'), text('moved')])), 0)
-  t.false(chmod(file, USER), 'renamed since')
+  t.false(byFile(file, USER), 'renamed since')
   const { fh } = s.handles.get(0) ?? t.fail()
   t.is(ask(s, OPCODES.release, file, u32(RELEASE_IN.SIZE, [[RELEASE_IN.fh, fh]])), 0)
-  t.false(chmod(file, USER), 'closed')
+  t.false(byFile(file, USER), 'closed')
 })
 
 rootedTest('an extended attribute that is not there is asked for once', async (t) => {
@@ -112,6 +120,11 @@ rootedTest('an extended attribute that is not there is asked for once', async (t
   chmodSync(join(dir, 'first'), 0o600)
   t.is(ask(s, OPCODES.lookup, 1, text('first')), 0)
   t.deepEqual(get(first), [ENODATA, 1], 'it has changed behind the mount')
+  chmodSync(join(dir, 'first'), 0o400)
+  t.is(ask(s, OPCODES.getattr, first, Buffer.alloc(GETATTR_IN.SIZE)), 0)
+  t.deepEqual(get(first), [ENODATA, 1], 'and again')
+  t.is(ask(s, OPCODES.setattr, first, chmod), 0)
+  t.deepEqual(get(first), [ENODATA, 0], 'changed through it, but none of those')
   const brief = sessionOf(stack(rooted(dir), layersOf(1)))
   const third = create(t, brief, 'third', fs.O_RDWR)
   t.deepEqual(get(third, brief), [ENODATA, 1])

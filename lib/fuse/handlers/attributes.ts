@@ -138,7 +138,10 @@ export const setattr = (s: Session, w: RequestWire): number => {
   if (failed instanceof Failed) return failed.errno === 'ENOENT' ? -ESTALE : refused(failed)
   const stats = statsOf(s, inode, target)
   if (stats === undefined) return -ESTALE
-  return stats instanceof Failed ? refused(stats) : s.replyAttr(inode, stats)
+  if (stats instanceof Failed) return refused(stats)
+  // This change was no other's.
+  inode.ctimeMs = stats.ctimeMs
+  return s.replyAttr(inode, stats)
 }
 
 /** ftruncate(2) wants a file that is open for writing; a file without a name has only its open files. */
