@@ -19,6 +19,10 @@ export interface Told {
   readonly everything: boolean
 }
 
+/** Whoever changes one thing changes more: milliseconds that a change may wait for others. */
+const GATHER = 4
+const gathering = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, GATHER))
+
 export class Notifier {
   readonly #waiting = new Map<number, { resolve(): void; reject(reason: unknown): void }>()
   /** Paths that were changed while others were on their way. */
@@ -76,9 +80,8 @@ export class Notifier {
   }
   async #flush(): Promise<void> {
     this.#isBusy = true
-    // Whoever changes one thing changes more in the same turn.
-    await Promise.resolve()
     while (this.#changed.size > 0 && !this.#over) {
+      await gathering()
       const paths = [...this.#changed]
       this.#changed = new Set()
       await this.stale(paths, 0, true).catch(() => {
