@@ -73,7 +73,14 @@ rootedTest('what its caller has open to write is changed by that file, all else 
         return NEXT
       },
     },
+    getattr: {
+      request: ({ fd }) => {
+        looked = fd !== undefined
+        return NEXT
+      },
+    },
   })
+  let looked: boolean | undefined
   const s = sessionOf(stack(rooted(dir), [onlooker]))
   const byFile = (id: number, uid: number): boolean | undefined => {
     t.is(ask(s, OPCODES.setattr, id, chmod, uid), 0)
@@ -82,7 +89,14 @@ rootedTest('what its caller has open to write is changed by that file, all else 
   const file = create(t, s, 'file', fs.O_WRONLY, USER)
   t.true(byFile(file, USER))
   t.false(byFile(file, 0), 'by another')
-  t.false(byFile(create(t, s, 'read', fs.O_RDONLY), 0), 'open to be read only')
+  const read = create(t, s, 'read', fs.O_RDONLY)
+  const passed = s.table.get(read)?.handles?.[0]
+  for (const io of ['cached', 'passed'] as const) {
+    if (passed !== undefined) passed.io = io
+    t.false(byFile(read, 0), 'open to be read only')
+    t.is(ask(s, OPCODES.getattr, read, Buffer.alloc(GETATTR_IN.SIZE)), 0)
+    t.is(looked, io === 'passed', 'the kernel reads from it, or not')
+  }
   // Under its new name the caller may not be allowed what it was under the old one.
   t.is(ask(s, OPCODES.rename, 1, Buffer.concat([u32(8, [[0, 1]]), text('file'), text('moved')])), 0)
   t.false(byFile(file, USER), 'renamed since')

@@ -34,19 +34,20 @@ const S_IFREG = 0o100000
 const S_IFDIR = 0o040000
 
 /** By the open file that the request names, if it does; else by one of the caller's, by name, or by any open file. */
-const targetOf = (s: Session, inode: Inode, byFh: boolean, fh: number): Target | undefined => {
+const targetOf = (s: Session, inode: Inode, byFh: boolean, fh: number, writes: boolean): Target | undefined => {
   if (byFh) {
     const handle = s.handles.get(fh)
     if (handle !== undefined && handle.fd !== -1) return s.opened(handle)
   }
-  return ownFile(s, inode) ?? s.target(inode)
+  return ownFile(s, inode, writes) ?? s.target(inode)
 }
 
 /**
- * What the caller has opened to write under the file's present name: whatever may be done by that name may be done to it,
- * and takes one system call where the name takes three.
+ * What the caller has opened under the file's present name: what may be done by that name may be done to it, and takes one
+ * system call where the name takes three. To write, since a layer may keep what is only read elsewhere than what is written;
+ * or, to look at it, what the kernel itself reads from.
  */
-const ownFile = (s: Session, inode: Inode): Target | undefined => {
+const ownFile = (s: Session, inode: Inode, writes: boolean): Target | undefined => {
   const { handles } = inode
   if (handles === undefined || s.x.lower.capabilities.kernelFiles !== true) return undefined
   const path = s.table.pathOf(inode)
@@ -54,7 +55,8 @@ const ownFile = (s: Session, inode: Inode): Target | undefined => {
   const { uid, gid } = s.cx.caller
   for (let k = 0; k < handles.length; k++) {
     const handle = handles[k] as Handle
-    if ((handle.flags & O_ACCMODE) === 0 || handle.uid !== uid || handle.gid !== gid) continue
+    if (handle.uid !== uid || handle.gid !== gid) continue
+    if ((handle.flags & O_ACCMODE) === 0 && (writes || handle.io !== 'passed')) continue
     if (handle.fd !== -1 && handle.file?.path === path) return s.opened(handle)
   }
   return undefined
@@ -71,7 +73,7 @@ const statsOf = (s: Session, inode: Inode, target: Target): Stats | Failed | und
 const attributesOf = (s: Session, w: RequestWire, flags: number, fh: number): Stats | number => {
   const inode = s.table.get(w.nodeid)
   if (inode === undefined) return -ESTALE
-  const target = targetOf(s, inode, (flags & FUSE_GETATTR_FH) !== 0, fh)
+  const target = targetOf(s, inode, (flags & FUSE_GETATTR_FH) !== 0, fh, false)
   if (target === undefined) return inode.type === S_IFDIR ? removed(inode) : -ESTALE
   const stats = statsOf(s, inode, target)
   if (stats === undefined) return -ESTALE
@@ -108,7 +110,7 @@ export const setattr = (s: Session, w: RequestWire): number => {
   const inode = s.table.get(w.nodeid)
   if (inode === undefined) return -ESTALE
   const valid = w.u32(SETATTR_IN.valid)
-  let target = targetOf(s, inode, (valid & FATTR_FH) !== 0, w.u64(SETATTR_IN.fh))
+  let target = targetOf(s, inode, (valid & FATTR_FH) !== 0, w.u64(SETATTR_IN.fh), true)
   if (target === undefined) return -ESTALE
   const set: Draft = {}
   if ((valid & FATTR_MODE) !== 0) set.mode = w.u32(SETATTR_IN.mode) & 0o7777
