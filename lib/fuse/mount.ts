@@ -109,7 +109,7 @@ const attachByHelper = (
   { fsname = 'plyfs', readOnly }: MountOptions,
 ): Promise<number> => {
   const name = fsname.replace(/[\\,]/g, '\\$&')
-  const flags = ['nosuid', 'nodev', readOnly === true ? 'ro' : 'rw']
+  const flags = ['nosuid', 'nodev', readOnly === true || knobs.readOnly ? 'ro' : 'rw']
   return mountByHelper(sys, path, [...flags, `fsname=${name}`, 'subtype=plyfs', ...shared(knobs)])
 }
 
