@@ -171,6 +171,20 @@ inMount(
   'setpriv',
 )
 
+needsFuse('a lower that has promises alone', async (t) => {
+  const at = place(t)
+  const file = join(at.dir, 'promises.mjs')
+  fs.writeFileSync(file, `${LATE}\nexport default stack({ promises: files.promises })`)
+  await using other = await mount(pathToFileURL(file), at.mnt)
+  const path = join(other.mountpoint, 'file')
+  fs.writeFileSync(path, 'contents')
+  fs.appendFileSync(path, '!')
+  t.is(fs.readFileSync(path, 'utf8'), 'contents!')
+  fs.truncateSync(path, 3)
+  fs.renameSync(path, `${path}2`)
+  t.is(fs.readFileSync(`${path}2`, 'utf8'), 'con')
+})
+
 needsFuse('a root that does not answer: the lower is named', async (t) => {
   const at = place(t)
   const file = join(at.dir, 'none.mjs')

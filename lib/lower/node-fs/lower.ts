@@ -7,6 +7,7 @@ import { type AnyFs, type Mapping, mapped, type NodeFsLike } from './calls.js'
 import { composedOps } from './composed.js'
 import { directOps } from './direct.js'
 import { mappings } from './mappings.js'
+import { numbered } from './numbered.js'
 
 export interface NodeFsOptions {
   readonly name?: string
@@ -23,7 +24,7 @@ export interface NodeFsOptions {
 const ENOSYS = Failed.of('ENOSYS')
 
 export const lowerOf = (fs: NodeFsLike, options: NodeFsOptions = {}): Lower => {
-  const target = fs as AnyFs
+  const target = numbered(fs as AnyFs)
   const maps = mappings(target) as { readonly [O in Op]?: Mapping<Op> }
   const ops: { -readonly [O in Op]?: unknown } = {}
   // Those without a mapping are composed below.
