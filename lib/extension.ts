@@ -86,6 +86,8 @@ export interface OtherFs {
   readonly capabilities: Capabilities
   /** The same, asked by the process itself, whoever the caller is. */
   readonly asSelf: OtherFs
+  /** It has no layers: what it is asked is what its lower is asked. */
+  readonly bare?: boolean
   sync<O extends Op>(op: O, req: Request<O>, cx: Context): Reply<O> | Failed
   async<O extends Op>(op: O, req: Request<O>, done: (bug: unknown, out: Reply<O> | Failed) => void, cx: Context): void
 }

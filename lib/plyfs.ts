@@ -44,12 +44,14 @@ class Reached implements OtherFs {
   readonly name: string
   readonly capabilities: Capabilities
   readonly asSelf: OtherFs
+  readonly bare: boolean
   constructor(
     readonly x: Exchange,
     readonly caller: Caller | undefined,
   ) {
     this.name = x.lower.name
     this.capabilities = x.lower.capabilities
+    this.bare = x.layers.length === 0
     this.asSelf = caller === undefined ? new Reached(x, x.caller) : this
   }
   sync<O extends Op>(op: O, req: Request<O>, cx: Context): Reply<O> | Failed {

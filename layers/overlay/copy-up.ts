@@ -20,6 +20,8 @@ import type { Tree } from './tree.js'
 const CHUNK = 1 << 18
 /** One that nobody uses: fresh memory costs more than the copy. */
 let spare: Buffer | undefined
+/** Of what the kernel copies by itself: the thread waits for that long. */
+const KERNEL_CHUNK = 1 << 20
 const O_WRONLY_CREAT_EXCL = 0o301
 
 /** Copies one node to the upper; the directory above it is there. Throws what fails. */
@@ -68,26 +70,46 @@ function* contents(tree: Tree, from: Path, to: Path, data: boolean, size: number
     if (!data) return
     const fd = yield* call('open', { path: from, flags: 0, mode: 0 })
     try {
-      const buffer = spare ?? Buffer.allocUnsafeSlow(CHUNK)
-      spare = undefined
-      for (let at = 0; ; ) {
-        const length = yield* call('read', { fd, buffer, offset: 0, length: CHUNK, position: at })
-        if (length === 0) break
-        for (let done = 0; done < length; ) {
-          const rest = { offset: done, length: length - done, position: at + done }
-          done += yield* callOn(self, 'write', { fd: out, buffer, ...rest })
-        }
-        at += length
-        tree.counters.copiedBytes += length
-        if (size > 0 && at >= size) break
-      }
-      spare = buffer
+      let at = 0
+      if (tree.sharesKernel(fd)) at = yield* byKernel(tree, fd, out, size)
+      if (size === 0 || at < size) yield* byHand(tree, fd, out, at, size)
     } finally {
       yield* attempt('release', { fd })
     }
   } finally {
     yield* attemptOn(self, 'release', { fd: out })
   }
+}
+
+/** Both are the kernel's own files, and nobody below looks at them: it copies by itself as far as it can. */
+function* byKernel(tree: Tree, fd: number, fdOut: number, size: number): Asking<number> {
+  let at = 0
+  while (at < size) {
+    const part = { fd, offset: at, fdOut, offsetOut: at, length: Math.min(size - at, KERNEL_CHUNK) }
+    const copied = yield* attemptOn(tree.upper.asSelf, 'copy_file_range', part)
+    if (copied instanceof Failed || copied === 0) break
+    at += copied
+    tree.counters.copiedBytes += copied
+  }
+  return at
+}
+
+function* byHand(tree: Tree, fd: number, out: number, from: number, size: number): Asking<void> {
+  const self = tree.upper.asSelf
+  const buffer = spare ?? Buffer.allocUnsafeSlow(CHUNK)
+  spare = undefined
+  for (let at = from; ; ) {
+    const length = yield* call('read', { fd, buffer, offset: 0, length: CHUNK, position: at })
+    if (length === 0) break
+    for (let done = 0; done < length; ) {
+      const rest = { offset: done, length: length - done, position: at + done }
+      done += yield* callOn(self, 'write', { fd: out, buffer, ...rest })
+    }
+    at += length
+    tree.counters.copiedBytes += length
+    if (size > 0 && at >= size) break
+  }
+  spare = buffer
 }
 
 function* attributes(tree: Tree, from: Path, to: Path, stats: Stats, node: Node): Asking<void> {

@@ -292,7 +292,13 @@ export const overlay = (options?: OverlayOptions): Overlay => {
     consents: ({ fd }) => !files.isOurs(fd),
     attach(site: Site) {
       const upper: OtherFs = site.reach(given)
-      tree = new Tree(upper, dir === '/' ? '' : dir.replace(/\/+$/, ''), maxEntries)
+      const { capabilities, consensus } = site
+      const both = capabilities.kernelFiles === true && upper.capabilities.kernelFiles === true && upper.bare === true
+      const shares = (fd: number): boolean => {
+        const file = both ? site.file(fd) : undefined
+        return file !== undefined && consensus(file)
+      }
+      tree = new Tree(upper, dir === '/' ? '' : dir.replace(/\/+$/, ''), maxEntries, shares)
       files = new Files(tree)
     },
   })

@@ -54,6 +54,8 @@ export class Tree {
     /** Where the upper's tree is on its filesystem; '' is its root. */
     readonly prefix: string,
     readonly maxEntries: number,
+    /** Whether a descriptor of the lower, and the upper's files, are the kernel's, and no layer changes what is in them. */
+    readonly sharesKernel: (fd: number) => boolean,
   ) {
     this.marks = new Marks(upper.asSelf)
   }
