@@ -109,8 +109,9 @@ export class Kept implements Resolver {
     const held = this.#witness.hold(parent.path)
     if (held === undefined) return undefined
     if (parent.dropped) {
-      this.#raw.close(held)
-      return undefined
+      // All that was kept was let go of meanwhile.
+      parent.dropped = false
+      this.#parents.set(parent.path, parent)
     }
     parent.held = held
     this.#byHeld.set(held, parent)

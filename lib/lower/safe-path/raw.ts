@@ -62,6 +62,8 @@ export interface Raw {
   inotify(): number
   /** inotify_add_watch(2). */
   watch(inotify: number, path: string, mask: number): number
+  /** Reads whatever an inotify descriptor has to tell. */
+  drain(inotify: number): void
   /** poll(2), without waiting: how many of an inotify descriptor and one of /proc/self/mountinfo have something to tell. */
   poll(inotify: number, mountinfo: number): number
 }
@@ -90,6 +92,7 @@ const make = (): Raw | undefined => {
   const readlinkat = calls.of4('readlinkat')
   const inotify = calls.of1('inotify_init1')
   const watch = calls.of3('inotify_add_watch')
+  const read = calls.of3('read')
   const ppoll = calls.of5('ppoll')
   const poll = address(POLL)
   const zero = address(ZERO)
@@ -164,6 +167,9 @@ const make = (): Raw | undefined => {
     links: () => field(0x10),
     inotify: () => inotify(IN_FLAGS),
     watch: (fd, name, mask) => put(name, SLASH) || watch(fd, path, mask),
+    drain: (fd) => {
+      while (read(fd, text, TEXT_SIZE) > 0);
+    },
     poll: (notes, mounts) => {
       words[POLL >> 2] = notes
       words[(POLL + 8) >> 2] = mounts

@@ -31,8 +31,7 @@ export class Witness {
   #notes = -1
   #mounts = -1
   #watches = 0
-  /** What this thread's calls had the rights of when the first of them was held. */
-  #rights = -1
+  /** Whose rights this thread's calls had when the first of them was held. */
   #user = -1
   /** Root may become another. Whoever is not stays who it is, and whoever stays root may pass every directory. */
   #mayChange = true
@@ -45,35 +44,38 @@ export class Witness {
     readonly letGo: () => void,
   ) {}
 
-  /** Whether everything that is held is still in its place. If not, it was let go. */
+  /** Whether everything that is held is still in its place. If not, it was let go; what is watched is watched on. */
   quiet(): boolean {
-    if (
-      this.raw.poll(this.#notes, this.#mounts) === 0 &&
-      this.#rights === rights.changes &&
-      (!this.#mayChange || this.#user === geteuid())
-    ) {
-      return true
-    }
-    this.reset()
+    if (this.raw.poll(this.#notes, this.#mounts) === 0 && this.#isSame()) return true
+    this.letGo()
+    this.raw.drain(this.#notes)
+    this.#know()
     return false
+  }
+  #isSame(): boolean {
+    return rights.changes === 0 && (!this.#mayChange || this.#user === geteuid())
   }
 
   /** Lets go of everything, and of all watches. */
   reset(): void {
     this.letGo()
-    if (this.#notes >= 0) this.raw.close(this.#notes)
+    // To close inotify takes the kernel some 15 ms, every other time.
+    if (this.#notes >= 0) fs.close(this.#notes, ignored)
     if (this.#mounts >= 0) fs.closeSync(this.#mounts)
     this.#notes = -1
     this.#mounts = -1
     this.#watches = 0
   }
 
+  #know(): void {
+    this.#user = geteuid()
+    this.#mayChange = this.#user === 0 || getuid() === 0
+  }
+
   #start(): boolean {
     if (this.#notes >= 0) return true
     if (this.#broken) return false
-    this.#rights = rights.changes
-    this.#user = geteuid()
-    this.#mayChange = this.#user === 0 || getuid() === 0
+    this.#know()
     this.#notes = this.raw.inotify()
     try {
       this.#mounts = fs.openSync('/proc/self/mountinfo', 'r')
@@ -89,7 +91,10 @@ export class Witness {
 
   /** Holds the directory at a canonical path, watched; undefined where it cannot be, or a link is in the way. */
   hold(path: string): Held | undefined {
-    if (!this.#start()) return undefined
+    // A thread that takes on others' rights does so for each request.
+    if (rights.changes !== 0 || !this.#start()) return undefined
+    // What has been heard meanwhile is about others.
+    this.quiet()
     const chain: Step[] = []
     const last = this.#descend(path, chain)
     const held = last !== undefined && this.#stands(chain) && this.quiet() ? last : undefined
@@ -138,6 +143,8 @@ export class Witness {
     return result === -ENOENT || this.raw.links() === 0
   }
 }
+
+const ignored = (): void => undefined
 
 const isLocal = (path: string): boolean => {
   let type: number
