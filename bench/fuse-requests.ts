@@ -20,7 +20,7 @@ const place = new Place(values.dir)
 type Counted = { [opcode: string]: number }
 
 const PROGRAMS = [
-  ...Array<string>(3).fill('cd $M/tree; git status --short'),
+  ...Array<string>(3).fill('cd $M/tree && git status --short'),
   'find $M/tree -type f',
   'grep -r nowhere $M/tree || true',
   'make -s -C $M/tree/project',
