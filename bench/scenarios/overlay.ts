@@ -49,7 +49,7 @@ export const overlaid: Area = async function* ({ dir, smoke }) {
   let fresh: Fs = over()
   yield {
     name: 'overlay/first-write',
-    title: 'the first byte written to a 1 MiB file',
+    title: 'the first byte written to a 1 MiB file, through a stack in use',
     ops: bigs,
     contenders: [
       {
@@ -72,6 +72,8 @@ export const overlaid: Area = async function* ({ dir, smoke }) {
           const last = join(dir, `upper-${uppers.count}`)
           fresh = over()
           if (uppers.count > 2) nodeFs.rmSync(last, { recursive: true, force: true })
+          // What a stack's first request costs, and the directories above, are not this one's.
+          writeByte(fresh, paths[0] as string)
         },
         run: () => {
           for (let k = 0; k < bigs; k++) writeByte(fresh, `${at}/big-${k}`)
