@@ -5,7 +5,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Dentry } from '../../file.js'
 import type { Path, Stats } from '../../op.js'
-import { SafeMap } from '../../primordials.js'
 import { Failed } from '../../verdict.js'
 import type { Calls, Held } from './calls.js'
 import type { KernelResolver } from './kernel.js'
@@ -20,10 +19,12 @@ const { setInterval, clearInterval } = globalThis
 const S_IFMT = 0o170000
 const S_IFLNK = 0o120000
 
-/** Directories that are held, or may come to be, at most. */
-const KEPT = 64
+/** Directories that are held at most: a program that counts its descriptors is to find few that it did not open. */
+const HELD = 4
+/** Those of which requests are counted. */
+const COUNTED = 64
 /** Requests in a directory before it is held: to hold one costs as much as some ten requests save. */
-const WORTH = 12
+const WORTH = 24
 /** Directories are let go of where none of them was used for so long: one that is held keeps its filesystem mounted. */
 const IDLE_MS = 1000
 
@@ -42,7 +43,9 @@ export class Kept implements Resolver {
   readonly #raw: Raw
   readonly #witness: Witness
   readonly #parents: LRUCache<string, Parent>
-  readonly #byHeld = new SafeMap<Held, Parent>()
+  readonly #held: (Parent | undefined)[] = [undefined, undefined, undefined, undefined]
+  /** The place of the one that was held first. */
+  #oldest = 0
   #timer: NodeJS.Timeout | undefined
   #used = false
   /** The path that was taken apart last. */
@@ -53,13 +56,15 @@ export class Kept implements Resolver {
   constructor(readonly kernel: KernelResolver) {
     this.calls = kernel.calls
     this.#raw = kernel.raw
-    this.#parents = new LRUCache<string, Parent>({ max: KEPT, dispose: (parent) => this.#drop(parent) })
+    this.#parents = new LRUCache<string, Parent>({ max: COUNTED, dispose: (parent) => this.#drop(parent) })
     this.#witness = new Witness(kernel.raw, kernel.root, () => this.#parents.clear())
   }
 
-  /** Directories that are held; 64 at most. */
+  /** Directories that are held; 4 at most. */
   get size(): number {
-    return this.#byHeld.size
+    let size = 0
+    for (let k = 0; k < HELD; k++) if (this.#held[k] !== undefined) size++
+    return size
   }
 
   /** Lets go of all of them, and of what watched them. */
@@ -71,10 +76,20 @@ export class Kept implements Resolver {
 
   #drop(parent: Parent): void {
     parent.dropped = true
-    if (parent.users > 0 || parent.held < 0) return
-    this.#byHeld.delete(parent.held)
+    if (parent.users === 0) this.#close(parent)
+  }
+  #close(parent: Parent): void {
+    if (parent.held < 0) return
+    for (let k = 0; k < HELD; k++) if (this.#held[k] === parent) this.#held[k] = undefined
     this.#raw.close(parent.held)
     parent.held = -1
+  }
+  #of(held: Held): Parent | undefined {
+    for (let k = 0; k < HELD; k++) {
+      const parent = this.#held[k]
+      if (parent?.held === held) return parent
+    }
+    return undefined
   }
 
   /** Takes `path` apart; '' above it where there is nothing to gain. */
@@ -106,6 +121,8 @@ export class Kept implements Resolver {
 
   #hold(parent: Parent): Parent | undefined {
     parent.seen = 0
+    const oldest = this.#held[this.#oldest]
+    if (oldest !== undefined && oldest.users > 0) return undefined
     const held = this.#witness.hold(parent.path)
     if (held === undefined) return undefined
     if (parent.dropped) {
@@ -113,8 +130,11 @@ export class Kept implements Resolver {
       parent.dropped = false
       this.#parents.set(parent.path, parent)
     }
+    const last = this.#held[this.#oldest]
+    if (last !== undefined) this.#close(last)
     parent.held = held
-    this.#byHeld.set(held, parent)
+    this.#held[this.#oldest] = parent
+    this.#oldest = (this.#oldest + 1) % HELD
     this.#used = true
     this.#timer ??= setInterval(() => this.#rest(), IDLE_MS).unref()
     return parent
@@ -172,13 +192,13 @@ export class Kept implements Resolver {
   }
 
   isStale(dir: Held): boolean {
-    const parent = this.#byHeld.get(dir)
-    return parent !== undefined && parent.held === dir && this.#wasRemoved(parent)
+    const parent = this.#of(dir)
+    return parent !== undefined && this.#wasRemoved(parent)
   }
 
   release(held: Held): void {
-    const parent = this.#byHeld.get(held)
-    if (parent === undefined || parent.held !== held) this.kernel.release(held)
+    const parent = this.#of(held)
+    if (parent === undefined) this.kernel.release(held)
     else if (--parent.users === 0 && parent.dropped) this.#drop(parent)
   }
 
