@@ -5,22 +5,14 @@ import { inMount, SOURCES, sh } from './support.js'
 
 const python = (script: string, dir: string): Promise<string> =>
   sh(`python3 - <<'END'\nimport os\nos.chdir(${JSON.stringify(dir)})\n${script}\nEND`)
+interface Case {
+  readonly title: string
+  readonly script: string
+  readonly expected: string
+}
+const cases: Case[] = []
 const inEach = (title: string, script: string, expected: string): void => {
-  for (const name of ['memory', 'rooted', 'rooted, five layers', 'host'] as const) {
-    inMount(
-      `${name}: ${title}`,
-      SOURCES[name],
-      async (t, _mounted, where) => {
-        const { mnt, back } = where
-        mkdirSync(join(where.dir, 'native'))
-        const dir = name === 'host' ? join(mnt, back) : mnt
-        t.is(await python(script, dir), expected)
-        t.is(await python(script, join(where.dir, 'native')), expected, 'natively')
-      },
-      {},
-      'python3',
-    )
-  }
+  cases.push({ title, script, expected })
 }
 
 inEach(
@@ -113,3 +105,22 @@ for gone in ['again', 'd/named', 'two']: os.unlink(gone)
 os.rmdir('d')`,
   `text 1 0o100640 True ['named']\nEEXIST\ntext! 2\n0\nempty\nENOENT ['again', 'd', 'two']\n`,
 )
+
+for (const name of ['memory', 'rooted', 'rooted, five layers', 'host'] as const) {
+  inMount(
+    `${name}: what has no name, or none any more`,
+    SOURCES[name],
+    async (t, _mounted, { mnt, back, dir }) => {
+      for (const [k, { title, script, expected }] of cases.entries()) {
+        const mounted = join(name === 'host' ? join(mnt, back) : mnt, `case-${k}`)
+        const native = join(dir, `native-${k}`)
+        for (const at of [mounted, native]) {
+          mkdirSync(at)
+          t.is(await python(script, at), expected, `${title}: ${at === native ? 'natively' : 'mounted'}`)
+        }
+      }
+    },
+    {},
+    'python3',
+  )
+}
