@@ -28,7 +28,7 @@ const WORKLOADS: readonly { readonly name: string; readonly script: string; read
   { name: 'ls -lR warm', script: 'ls -lR $M' },
   { name: 'grep -r cold', script: 'grep -r nowhere $M || true', cold: true },
   { name: 'grep -r warm', script: 'grep -r nowhere $M || true' },
-  { name: 'git add', script: 'cd $M/tree && git init -q; git add -A' },
+  { name: 'git add', script: 'cd $M/tree && git init -q && git add -A' },
   { name: 'git status', script: 'cd $M/tree && git status --short' },
   { name: 'make -j2', script: 'make -s -j2 -C $M/tree/project' },
   { name: 'write 64 MiB', script: 'dd if=/dev/zero of=$M/big bs=128k count=512' },
