@@ -29,7 +29,7 @@ const on = ({ at }: Target, script: string): Promise<string> => sh(`M='${at}'; (
 const countOf = async ({ mounted }: Target): Promise<Counted> => ({ ...(await mounted?.stats())?.requests })
 /** A tree that git knows, and need not read again: its index is younger than its files. */
 const prepare = async (back: string): Promise<void> => {
-  await sh(`tar -C ${back} -xf ${place.work}/tree.tar; cd ${back}/tree; git init -q; sleep 1.1; git add -A`)
+  await sh(`tar -C ${back} -xf ${place.work}/tree.tar; cd ${back}/tree && git init -q && sleep 1.1 && git add -A`)
 }
 const requestsOf = async (name: string, layers: readonly object[], primed: boolean, options = {}): Promise<Counted> => {
   const target = await place.plyfs(name, layers, options, prepare)

@@ -6,21 +6,7 @@ import type { Stats } from './op.js'
 // Up to Node 21 a Stats owns its four Dates; later ones derive them from the prototype when asked.
 const ownsDates = Object.hasOwn(statSync('/'), 'atime')
 
-interface Draft {
-  dev: number
-  mode: number
-  nlink: number
-  uid: number
-  gid: number
-  rdev: number
-  blksize: number
-  ino: number
-  size: number
-  blocks: number
-  atimeMs: number
-  mtimeMs: number
-  ctimeMs: number
-  birthtimeMs: number
+interface Draft extends StatFields {
   atime?: Date
   mtime?: Date
   ctime?: Date

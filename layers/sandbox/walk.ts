@@ -17,6 +17,7 @@ import {
   S_IFLNK,
   S_IFMT,
   type Stats,
+  uncurryThis,
 } from '../../lib/layer.js'
 import { ALL, LEADS, type Ruleset } from './decide.js'
 
@@ -68,12 +69,10 @@ export interface Warden {
 const MAX_LINKS = 40
 
 // The engine's own: patched prototypes must not make a path out of another one between the check and the use.
-const uncurry = <T, A extends unknown[], R>(fn: (this: T, ...args: A) => R) =>
-  Function.prototype.call.bind(fn) as unknown as (self: T, ...args: A) => R
-const charCodeAt = uncurry(String.prototype.charCodeAt)
-const indexOf = uncurry(String.prototype.indexOf as (this: string, what: string, from?: number) => number)
-const lastIndexOf = uncurry(String.prototype.lastIndexOf as (this: string, what: string, from?: number) => number)
-const slice = uncurry(String.prototype.slice as (this: string, from: number, to?: number) => string)
+const charCodeAt = uncurryThis(String.prototype.charCodeAt)
+const indexOf = uncurryThis(String.prototype.indexOf as (this: string, what: string, from?: number) => number)
+const lastIndexOf = uncurryThis(String.prototype.lastIndexOf as (this: string, what: string, from?: number) => number)
+const slice = uncurryThis(String.prototype.slice as (this: string, from: number, to?: number) => string)
 const SLASH = 47
 
 const skipSlashes = (path: string, from: number): number => {

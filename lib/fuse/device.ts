@@ -4,7 +4,7 @@
  */
 import { readSync } from 'node:fs'
 import { constants } from 'node:os'
-import { type Sys, sys } from '../native/sys.js'
+import { type Arg, offsetBy, type Sys, sys } from '../native/sys.js'
 import type { Wire } from './wire.js'
 
 const { EAGAIN, EINTR, ENODEV, ENOENT } = constants.errno
@@ -73,7 +73,5 @@ const waiter = (calls: Sys, device: number, socket: number): (() => boolean) => 
 }
 const POLLIN = 1
 
-const addressOf = (calls: NonNullable<ReturnType<typeof sys>>, { bytes }: Wire) => {
-  const base = calls.address(bytes.buffer as ArrayBuffer)
-  return typeof base === 'bigint' ? base + BigInt(bytes.byteOffset) : base + bytes.byteOffset
-}
+const addressOf = (calls: Sys, { bytes }: Wire): Arg =>
+  offsetBy(calls.address(bytes.buffer as ArrayBuffer), bytes.byteOffset)

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { Counters } from './counters.js'
 import type { Device } from './device.js'
 import type { FromReader, ReaderData } from './reader.js'
-import type { Calls } from './serve.js'
+import { type Calls, report } from './serve.js'
 import type { WaitingSession } from './waiting.js'
 import { RequestWire } from './wire.js'
 
@@ -29,8 +29,7 @@ export const serveWaiting = (
       const request = new RequestWire(Buffer.from(message))
       request.setxattr_ext = wire.setxattr_ext
       s.receive(request)
-      counters.set('inodes', s.table.size)
-      counters.set('open', s.handles.size)
+      report(s, counters)
       if (s.forgotten.length > 0) calls.forgot()
     })
     reader.on('error', reject)

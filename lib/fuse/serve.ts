@@ -9,6 +9,7 @@ import { encodeEmpty, encodeError, encodeInit } from './encode.js'
 import { close } from './handlers/files.js'
 import { HANDLER_OF } from './handlers/index.js'
 import { MAX_WRITE, negotiate } from './init.js'
+import { OUT_HEADER } from './layout.js'
 import { ROW_OF } from './opcodes.js'
 import type { Session } from './session.js'
 import { RequestWire, replyTo } from './wire.js'
@@ -91,7 +92,7 @@ export const serve = (s: Session, wire: RequestWire, device: Device, counters: C
     counters.count(code)
     report(s, counters)
     if (length > 0) {
-      if (s.out.view.getInt32(4, true) < 0) counters.failed()
+      if (errorOf(s) < 0) counters.failed()
       device.send(length)
     }
     if (s.forgotten.length > 0) calls.forgot()
@@ -99,8 +100,11 @@ export const serve = (s: Session, wire: RequestWire, device: Device, counters: C
   }
 }
 
+/** What the reply in `s.out` says: 0, or a negative errno. */
+export const errorOf = (s: Session): number => s.out.view.getInt32(OUT_HEADER.error, true)
+
 /** What is counted elsewhere, before each reply: whoever asks after one sees what is. */
-const report = (s: Session, counters: Counters): void => {
+export const report = (s: Session, counters: Counters): void => {
   counters.set('inodes', s.table.size)
   counters.set('open', s.handles.size)
   if (s.backing === undefined) return

@@ -30,6 +30,17 @@ export interface Target {
   readonly file: Handle['file']
 }
 
+export const ROOT: Target = { path: '/', fd: undefined, file: undefined }
+/** The request for what stat(2) shows of it, exactly. */
+export const attributesOf = ({ path, fd, file }: Target): Request<'getattr'> => ({
+  path,
+  fd,
+  file,
+  dentry: undefined,
+  follow: false,
+  precise: true,
+})
+
 /** Seconds as the kernel has them. */
 class Valid {
   readonly seconds: number
@@ -119,7 +130,7 @@ export class Session {
    * @throws {Error} where the stack does not answer for it, now and at once
    */
   prepare(): void | Promise<void> {
-    const stats = this.stats({ path: '/', fd: undefined, file: undefined })
+    const stats = this.stats(ROOT)
     if (stats instanceof Failed) throw unmountable(this.x, stats)
     this.adoptRoot(stats)
   }
@@ -201,8 +212,8 @@ export class Session {
   opened(handle: Handle): Target {
     return { path: this.table.pathOf(handle.inode) ?? '', fd: handle.fd, file: handle.file }
   }
-  stats({ path, fd, file }: Target): Stats | Failed {
-    return this.ask('getattr', { path, fd, file, dentry: undefined, follow: false, precise: true })
+  stats(target: Target): Stats | Failed {
+    return this.ask('getattr', attributesOf(target))
   }
 
   /** The number that stat(2) shows. */

@@ -1,5 +1,7 @@
 /** What the kernel must be told when others have changed something below, path by path: made in the serving thread. */
+
 import { posix } from 'node:path'
+import { S_IFDIR, S_IFLNK } from '../namei.js'
 import { Failed } from '../verdict.js'
 import { FUSE_EXPIRE_ONLY } from './abi.js'
 import type { Inode } from './inode-table.js'
@@ -15,8 +17,6 @@ export interface StalePaths {
   readonly gently: boolean
 }
 
-const S_IFDIR = 0o040000
-const S_IFLNK = 0o120000
 const MAX_LINKS = 40
 /** A header, the largest structure, a name. */
 const ROOM = 64 + 256

@@ -16,9 +16,8 @@ import { Failed } from '../verdict.js'
 import { OPCODES } from './abi.js'
 import type { Counters } from './counters.js'
 import { encodeError } from './encode.js'
-import { OUT_HEADER } from './layout.js'
-import { handle, LEFT } from './serve.js'
-import { Session, type SessionOptions, unmountable } from './session.js'
+import { errorOf, handle, LEFT } from './serve.js'
+import { attributesOf, ROOT, Session, type SessionOptions, unmountable } from './session.js'
 import { type RequestWire, replyToUnique } from './wire.js'
 
 const { EINTR, ENOENT, ESTALE } = constants.errno
@@ -59,8 +58,7 @@ class Served {
 
 /** Whether a stack answers only later. */
 export const isLate = (x: Exchange): boolean => {
-  const req = { path: '/', fd: undefined, file: undefined, dentry: undefined, follow: false, precise: true }
-  const stats = syncPlan(x, 'getattr')(req, x.context(x.caller))
+  const stats = syncPlan(x, 'getattr')(attributesOf(ROOT), x.context(x.caller))
   return stats instanceof Failed && stats.errno === 'ENOSYS'
 }
 
@@ -84,9 +82,10 @@ export class WaitingSession extends Session {
 
   /** @throws {Error} where the stack does not answer for its root */
   override async prepare(): Promise<void> {
-    const req = { path: '/', fd: undefined, file: undefined, dentry: undefined, follow: false, precise: true }
     const stats = await new Promise<Stats | Failed>((resolve, reject) => {
-      runAsync(this.x, 'getattr', req, this.cx, (bug, out) => (bug === null ? resolve(out) : reject(bug)))
+      runAsync(this.x, 'getattr', attributesOf(ROOT), this.cx, (bug, out) =>
+        bug === null ? resolve(out) : reject(bug),
+      )
     })
     if (!(stats instanceof Failed)) {
       this.adoptRoot(stats)
@@ -137,7 +136,7 @@ export class WaitingSession extends Session {
 
   /** A path that was right when it was asked for may lead nowhere by the time that it is looked up: it is asked for anew. */
   #strays(served: Served, length: number): boolean {
-    const isMissing = length > 0 && MISSING.has(this.out.view.getInt32(OUT_HEADER.error, true))
+    const isMissing = length > 0 && MISSING.has(errorOf(this))
     if (!isMissing || served.answers.length !== 1) return false
     if (this.#renames > 0 && !isRename(served.wire.opcode)) {
       this.#waiting.set(served.wire.unique, served)
@@ -157,7 +156,7 @@ export class WaitingSession extends Session {
     counters?.count(wire.opcode)
     if (counters?.timed === true) counters.took(wire.opcode, performance.now() - begun)
     if (length === 0) return
-    if (this.out.view.getInt32(4, true) < 0) counters?.failed()
+    if (errorOf(this) < 0) counters?.failed()
     this.#send(length)
   }
 

@@ -5,7 +5,7 @@
 import { constants } from 'node:os'
 import { pathBytes } from '../path-bytes.js'
 import { charCodeAt } from '../primordials.js'
-import type { Arg, Sys } from './sys.js'
+import { type Arg, offsetBy, type Sys } from './sys.js'
 
 /** A path: a string (stray bytes escaped, see path-bytes.ts) or raw bytes. Neither ends with a NUL. */
 export type PathArg = string | Buffer
@@ -48,7 +48,7 @@ export const makeArena = (sys: Sys): Arena => {
   const slot = (at: number, size: number): Slot => ({
     at,
     size,
-    address: typeof base === 'bigint' ? base + BigInt(at) : base + at,
+    address: offsetBy(base, at),
   })
   const putBytes = (slot: Slot, raw: Uint8Array): number => {
     const { length } = raw

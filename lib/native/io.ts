@@ -1,6 +1,6 @@
 /** Calls on open files. Errors are negative errnos; offsets and lengths are bytes, exact up to 2^53 - 1. */
 import type { Arena } from './arena.js'
-import type { Arg, Sys } from './sys.js'
+import { type Arg, offsetBy, type Sys } from './sys.js'
 
 /** lseek(2) */
 export const SEEK_SET = 0
@@ -52,7 +52,7 @@ export const makeIo = (sys: Sys, arena: Arena): Io => {
   const offsetAt = (slot: 0 | 8, offset: Arg | null): Arg => {
     if (offset === null) return 0
     view.setBigInt64(struct.at + slot, BigInt(offset), true)
-    return typeof struct.address === 'bigint' ? struct.address + BigInt(slot) : struct.address + slot
+    return offsetBy(struct.address, slot)
   }
   return {
     lseek: sys.of3('lseek'),

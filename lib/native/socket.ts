@@ -1,7 +1,7 @@
 /** Descriptors that come from another process: unix(7), SCM_RIGHTS. */
 import { constants } from 'node:os'
 import type { Arena } from './arena.js'
-import type { Arg, Sys } from './sys.js'
+import { type Arg, offsetBy, type Sys } from './sys.js'
 
 /** sys/socket.h, asm-generic. */
 const AF_UNIX = 1
@@ -25,8 +25,7 @@ export const makeSocket = (sys: Sys, arena: Arena): Socket => {
   const { bytes, view, struct } = arena
   const socketpair = sys.of4('socketpair')
   const recvmsg = sys.of3('recvmsg')
-  const address = (offset: number): Arg =>
-    typeof struct.address === 'bigint' ? struct.address + BigInt(offset) : struct.address + offset
+  const address = (offset: number): Arg => offsetBy(struct.address, offset)
   const put = (offset: number, value: Arg): void => view.setBigUint64(struct.at + offset, BigInt(value), true)
   // struct msghdr, struct iovec, one byte of data, and struct cmsghdr with one int: apart from each other.
   const [MSG, IOV, DATA, CONTROL] = [0, 64, 80, 96]

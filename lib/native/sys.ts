@@ -9,6 +9,9 @@ import { NUMBERS, type SyscallName } from './numbers.js'
 /** An integer or an address. */
 export type Arg = number | bigint
 
+/** What is `by` bytes further on. */
+export const offsetBy = (base: Arg, by: number): Arg => (typeof base === 'bigint' ? base + BigInt(by) : base + by)
+
 /** Makes system calls: each function answers the result, or a negative errno. Defined once, when the module loads. */
 export interface Sys {
   of1(name: SyscallName): (a: Arg) => number

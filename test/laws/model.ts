@@ -210,11 +210,16 @@ const describe = (stats: unknown): string => {
 /** Without stacks in the errors: where most of what is asked fails, they cost more than the answers. */
 export const stackless = <T>(ask: () => T): T => {
   const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 0
-  try {
-    return ask()
-  } finally {
+  const restore = (): void => {
     Error.stackTraceLimit = stackTraceLimit
+  }
+  Error.stackTraceLimit = 0
+  let out: T | undefined
+  try {
+    out = ask()
+    return out instanceof Promise ? (out.finally(restore) as T) : out
+  } finally {
+    if (!(out instanceof Promise)) restore()
   }
 }
 

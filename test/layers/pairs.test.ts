@@ -6,6 +6,7 @@ import { type Layer, type PlyFs, stack } from '../../lib/index.js'
 import { memory } from '../../lib/lower/index.js'
 import { discard } from '../../lib/overlay.js'
 import { record } from '../../lib/trace.js'
+import { stackless } from '../laws/model.js'
 import { runs } from '../runs.js'
 import { conform, everythingIn, plant } from './pairs-steps.js'
 
@@ -124,21 +125,10 @@ const tried = async (pair: readonly string[], how: number): Promise<string[]> =>
   return everythingIn(fs) === first ? wrong : [...wrong, 'discarded, something has happened']
 }
 
-const withoutStacks = async (run: () => Promise<void>): Promise<void> => {
-  const { stackTraceLimit } = Error
-  // Most of what is asked fails, and stacks cost more than the answers.
-  Error.stackTraceLimit = 0
-  try {
-    await run()
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit
-  }
-}
-
 for (const above of names) {
   test.serial(`${above} above each other layer`, async (t) => {
     const wrong: string[] = []
-    await withoutStacks(async () => {
+    await stackless(async () => {
       for (const below of names) {
         const pair = [above, below]
         const why = pair.join(' above ')

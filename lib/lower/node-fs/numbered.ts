@@ -7,16 +7,19 @@ import type { AnyFs, Fn } from './calls.js'
 type Back = (error: unknown, value?: unknown) => void
 type Rest = readonly unknown[]
 
-/** By node:fs's name: the FileHandle's. */
-const METHODS = {
-  fstat: 'stat',
-  ftruncate: 'truncate',
-  fsync: 'sync',
-  fdatasync: 'datasync',
-  fchmod: 'chmod',
-  fchown: 'chown',
-  futimes: 'utimes',
-} as const
+const same = (value: unknown): unknown => value
+/** By node:fs's name: the FileHandle's, and what node:fs makes of its value. */
+const METHODS: { readonly [name: string]: readonly [method: keyof FileHandle, from?: (value: unknown) => unknown] } = {
+  read: ['read', (value) => (value as { bytesRead: number }).bytesRead],
+  write: ['write', (value) => (value as { bytesWritten: number }).bytesWritten],
+  fstat: ['stat'],
+  ftruncate: ['truncate'],
+  fsync: ['sync'],
+  fdatasync: ['datasync'],
+  fchmod: ['chmod'],
+  fchown: ['chown'],
+  futimes: ['utimes'],
+}
 
 /** `fs`, with functions on numbers that call back where it has only promises of FileHandles. */
 export const numbered = (fs: AnyFs): AnyFs => {
@@ -37,7 +40,6 @@ export const numbered = (fs: AnyFs): AnyFs => {
     if (file === undefined) back({ code: 'EBADF' })
     else settle(use(file), back, from)
   }
-  const same = (value: unknown): unknown => value
   const own: { [name: string]: Fn } = {
     open: (...args) => {
       const rest = args.slice(0, -1)
@@ -49,28 +51,14 @@ export const numbered = (fs: AnyFs): AnyFs => {
       if (file === undefined) (back as Back)({ code: 'EBADF' })
       else settle(file.close(), back as Back, same)
     },
-    read: (fd, buffer, offset, length, position, back) =>
-      on(
-        fd,
-        back as Back,
-        (file) => file.read(buffer as Buffer, offset as number, length as number, position as number | null),
-        ({ bytesRead }) => bytesRead,
-      ),
-    write: (fd, buffer, offset, length, position, back) =>
-      on(
-        fd,
-        back as Back,
-        (file) => file.write(buffer as Buffer, offset as number, length as number, position as number | null),
-        ({ bytesWritten }) => bytesWritten,
-      ),
   }
-  for (const [name, method] of Object.entries(METHODS)) {
+  for (const [name, [method, from = same]] of Object.entries(METHODS)) {
     own[name] = (fd, ...rest: Rest) =>
       on(
         fd,
         rest.at(-1) as Back,
         (file) => apply(file[method] as Fn, file, rest.slice(0, -1)) as Promise<unknown>,
-        same,
+        from,
       )
   }
   return Object.assign(Object.create(fs) as AnyFs, own, { promises })

@@ -2,8 +2,10 @@
  * Canonical paths acted on beneath directories that are kept held: where a name is in a directory that was used lately, the
  * kernel walks no path. A witness says, for each request, that every such directory is still where it was.
  */
+
 import { LRUCache } from 'lru-cache'
 import type { Dentry } from '../../file.js'
+import { S_IFLNK, S_IFMT } from '../../namei.js'
 import type { Path, Stats } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import type { Calls, Held } from './calls.js'
@@ -16,8 +18,6 @@ import { Witness } from './witness.js'
 
 const ENOENT = Failed.of('ENOENT')
 const { setInterval, clearInterval } = globalThis
-const S_IFMT = 0o170000
-const S_IFLNK = 0o120000
 
 /** Directories that are held at most: a program that counts its descriptors is to find few that it did not open. */
 const HELD = 4
@@ -155,14 +155,18 @@ export class Kept implements Resolver {
     return true
   }
 
+  /** Whether that is what a name in a kept directory was answered because it is not there. */
+  #isMissing(parent: Parent, result: number): boolean {
+    return failed(result) === ENOENT && !this.#wasRemoved(parent) && this.#witness.quiet()
+  }
+
   stat(path: Path, follow: boolean, precise: boolean): Stats | Failed {
     const parent = this.#find(path)
     if (parent !== undefined) {
       const raw = this.#raw
       const result = raw.statx(parent.held, this.#name)
       if (result < 0) {
-        const out = failed(result)
-        if (out === ENOENT && !this.#wasRemoved(parent) && this.#witness.quiet()) return out
+        if (this.#isMissing(parent, result)) return ENOENT
       } else if (!(follow && (raw.mode() & S_IFMT) === S_IFLNK) && this.#witness.quiet()) return raw.stats(precise)
     }
     return this.kernel.stat(path, follow, precise)
@@ -174,8 +178,7 @@ export class Kept implements Resolver {
       const raw = this.#raw
       const result = raw.statx(parent.held, this.#name)
       if (result < 0) {
-        const out = failed(result)
-        if (out === ENOENT && !this.#wasRemoved(parent) && this.#witness.quiet()) return out
+        if (this.#isMissing(parent, result)) return ENOENT
       } else if ((raw.mode() & S_IFMT) !== S_IFLNK) {
         const allowed = mask === 0 ? 0 : raw.access(parent.held, this.#name, mask)
         if (allowed === 0 && this.#witness.quiet()) return undefined

@@ -1,10 +1,12 @@
 /**
  * Resolves by openat2(2): the kernel walks the whole path in one call, and refuses, at the moment of use, every step that
- * would leave the root. Nothing is remembered from one request to the next; `Kept` does so for canonical paths.
- * What it refuses (an absolute link, `..` above the root) is left to the walker, which knows what that means here.
+ * would leave the root. Nothing is remembered from one request to the next, but a directory while its entries are looked up;
+ * `Kept` does so for canonical paths. What it refuses (an absolute link, `..` above the root) is left to the walker, which knows what that means here.
  */
+
 import { constants } from 'node:os'
 import type { Dentry } from '../../file.js'
+import { PATH_MAX, S_IFLNK, S_IFMT } from '../../namei.js'
 import { RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from '../../native/index.js'
 import type { Path, Stats } from '../../op.js'
 import { Failed } from '../../verdict.js'
@@ -21,9 +23,6 @@ const { errno } = constants
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW } = originalFs.constants
 const ENOENT = Failed.of('ENOENT')
 const ENAMETOOLONG = Failed.of('ENAMETOOLONG')
-const PATH_MAX = 4095
-const S_IFMT = 0o170000
-const S_IFLNK = 0o120000
 
 /** open(2) ignores flags that it does not know, openat2(2) refuses them: linux/fcntl.h's VALID_OPEN_FLAGS. */
 const O_KNOWN = (() => {
@@ -114,15 +113,10 @@ export class KernelResolver implements Resolver {
   stat(path: Path, follow: boolean, precise: boolean): Stats | Failed {
     const { raw } = this
     const listed = this.#listed === undefined ? undefined : this.#listedAbove(path)
-    if (listed !== undefined) {
-      const result = raw.statx(listed, lastOf(path))
-      if (result < 0) return failed(result)
-      if ((raw.mode() & S_IFMT) !== S_IFLNK || !follow) return raw.stats(precise)
-    }
-    const name = relative(path)
+    const name = listed === undefined ? relative(path) : lastOf(path)
     // In the root itself there is no way to be led astray.
-    if (path !== '' && isPlain(name)) {
-      const result = raw.statx(this.root, name)
+    if (listed !== undefined || (path !== '' && isPlain(name))) {
+      const result = raw.statx(listed ?? this.root, name)
       if (result < 0) return failed(result)
       if ((raw.mode() & S_IFMT) !== S_IFLNK || !follow) return raw.stats(precise)
     }

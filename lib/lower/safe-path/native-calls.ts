@@ -1,6 +1,8 @@
 /** The calls as system calls on descriptors: no path of /proc is walked but where the kernel has no other way. */
+
 import { constants } from 'node:os'
 import { errnoCode } from '../../errno.js'
+import { S_IFLNK, S_IFMT } from '../../namei.js'
 import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, type Native, native, UTIME_OMIT } from '../../native/index.js'
 import type { Attributes } from '../../op.js'
 import { decodePath } from '../../path-bytes.js'
@@ -15,8 +17,6 @@ import { type Raw, raw } from './raw.js'
 
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants
 const { EINVAL: EINVAL_NUMBER, ENOSYS: ENOSYS_NUMBER, ENOENT: ENOENT_NUMBER } = constants.errno
-const S_IFMT = 0o170000
-const S_IFLNK = 0o120000
 
 const EINVAL = Failed.of('EINVAL')
 const EOPNOTSUPP = Failed.of('ENOTSUP')

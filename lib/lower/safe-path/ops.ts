@@ -8,6 +8,7 @@
 
 import type { Dentry } from '../../file.js'
 import type { Done, Lower, LowerOp } from '../../lower.js'
+import { PATH_MAX, S_IFDIR, S_IFMT } from '../../namei.js'
 import { native } from '../../native/index.js'
 import type { Named, Op, PathOp, Reply, Request } from '../../op.js'
 import { Failed } from '../../verdict.js'
@@ -27,9 +28,6 @@ const ENOENT = Failed.of('ENOENT')
 const ENOSYS = Failed.of('ENOSYS')
 const ENOTDIR = Failed.of('ENOTDIR')
 const EPERM = Failed.of('EPERM')
-const PATH_MAX = 4095
-const S_IFMT = 0o170000
-const S_IFDIR = 0o040000
 
 /** Those that are not only about a path: `watch` needs more than a resolver. */
 export type ResolvedOp = Exclude<PathOp, 'watch'>
@@ -119,19 +117,10 @@ const syncOps = (pick: Picker): Sync => {
     getattr: ({ path, dentry, follow, precise }) => pick(dentry).stat(path, follow, precise),
     setattr: (req) => held(req, req.follow, (file) => calls.setattr(file, req.set)),
     readlink: (req) => {
-      const { path } = req
-      const name = lastOf(path)
+      const { path, dentry } = req
       // `.`, `..` and `x/` lead to directories, or to nothing.
-      if (!isPlain(name)) return held(req, true, () => EINVAL)
-      const resolver = pick(req.dentry)
-      for (;;) {
-        const dir = resolver.parent(path)
-        if (dir instanceof Failed) return dir
-        const out = calls.readlink(dir, name)
-        const again = out === ENOENT && resolver.isStale?.(dir) === true
-        resolver.release(dir)
-        if (!again) return out
-      }
+      if (!isPlain(lastOf(path))) return held(req, true, () => EINVAL)
+      return named<string>(path, dentry, EINVAL, calls.readlink)
     },
     symlink: ({ path, dentry, target }) => named(path, dentry, EEXIST, (dir, name) => calls.symlink(target, dir, name)),
     mknod: ({ path, dentry, mode, rdev }) =>

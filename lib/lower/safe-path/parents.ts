@@ -3,8 +3,10 @@
  * where it is. Only if the kernel answers with the very path that was asked for was no link in the way. Directories are
  * kept held, a bounded number of them, and asked again each time that they are used.
  */
+
 import { LRUCache } from 'lru-cache'
 import type { Dentry } from '../../file.js'
+import { PATH_MAX, S_IFLNK, S_IFMT } from '../../namei.js'
 import type { Path, Stats } from '../../op.js'
 import { decodePath } from '../../path-bytes.js'
 import { indexOf, SafeMap, slice } from '../../primordials.js'
@@ -23,9 +25,6 @@ const EISDIR = Failed.of('EISDIR')
 const EEXIST = Failed.of('EEXIST')
 const ELOOP = Failed.of('ELOOP')
 const ENAMETOOLONG = Failed.of('ENAMETOOLONG')
-const PATH_MAX = 4095
-const S_IFMT = 0o170000
-const S_IFLNK = 0o120000
 
 /** How many directories are held at most, beside those that are in use. */
 const KEPT = 128

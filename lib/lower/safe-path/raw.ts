@@ -3,7 +3,7 @@
  * unit by unit, so that the bytes which the kernel sees are the ones that were checked here.
  */
 import { constants } from 'node:os'
-import { type Arg, sys } from '../../native/sys.js'
+import { type Arg, offsetBy, sys } from '../../native/sys.js'
 import type { Stats } from '../../op.js'
 import { pathBytes } from '../../path-bytes.js'
 import { charCodeAt } from '../../primordials.js'
@@ -77,7 +77,7 @@ const make = (): Raw | undefined => {
   const words = new Uint32Array(memory)
   const halves = new Uint16Array(memory)
   const base = calls.address(memory)
-  const address = (at: number): Arg => (typeof base === 'bigint' ? base + BigInt(at) : base + at)
+  const address = (at: number): Arg => offsetBy(base, at)
   const path = address(PATH)
   const how = address(HOW)
   const statx = address(STATX)

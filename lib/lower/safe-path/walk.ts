@@ -3,6 +3,7 @@
  * at, links are read and never followed by the kernel, and `..` goes back to the directory that was held before. So the
  * walk cannot leave the root, whatever is renamed meanwhile.
  */
+import { PATH_MAX } from '../../namei.js'
 import type { Path } from '../../op.js'
 import { charCodeAt } from '../../primordials.js'
 import { Failed } from '../../verdict.js'
@@ -16,7 +17,6 @@ const ENOENT = Failed.of('ENOENT')
 const ENOTDIR = Failed.of('ENOTDIR')
 const ELOOP = Failed.of('ELOOP')
 const ENAMETOOLONG = Failed.of('ENAMETOOLONG')
-const PATH_MAX = 4095
 const SLASH = 47
 
 /** A directory on the way, with the one above it. Links, not an array: see names.ts. */

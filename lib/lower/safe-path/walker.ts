@@ -1,5 +1,7 @@
 /** Resolves by walking: works wherever a directory can be held. */
+
 import type { Dentry } from '../../file.js'
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../../namei.js'
 import type { Path, Stats } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import { originalFs } from '../original-fs.js'
@@ -17,9 +19,6 @@ const EEXIST = Failed.of('EEXIST')
 const ELOOP = Failed.of('ELOOP')
 /** A name that is now a link, now none: whoever plays so long with it gets this. */
 const TRIES = 64
-const S_IFMT = 0o170000
-const S_IFLNK = 0o120000
-const S_IFDIR = 0o040000
 
 const isLink = (stats: Stats): boolean => (stats.mode & S_IFMT) === S_IFLNK
 const isDirectory = (stats: Stats): boolean => (stats.mode & S_IFMT) === S_IFDIR
