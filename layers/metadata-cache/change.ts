@@ -86,36 +86,22 @@ export class Change {
     this.#ended = true
     const { cache } = this
     let alone = !this.#everything
-    let held = true
-    for (const name of this.#names) {
-      if (!this.#isAlone(name)) alone = false
-      if (!cache.holds(name)) held = false
-    }
-    for (const name of this.#of) {
-      if (!this.#isAlone(name)) alone = false
-      if (!cache.holds(name)) held = false
-    }
-    const strayed = !this.#everything && this.#mayHaveStrayed()
-    const sure = !strayed && (alone || this.#adds || this.#everything)
+    // Of two changes of a name the one that ends last finds that there was another.
+    for (const name of this.#names) if (name.changed !== this.#stamp) alone = false
+    for (const name of this.#of) if (name.changed !== this.#stamp) alone = false
+    const isSure = this.#everything || (!this.#mayHaveStrayed() && (alone || this.#adds))
     cache.stamp++
     this.#mark(-1)
     for (const name of this.#names) name.until = 0
     for (const inode of this.#inodes) cache.settled(inode)
     for (const dir of this.#dirs) cache.settled(dir)
-    // What was marked is not what the tables hold now, or not what was changed: whatever was found in between may be older
-    // than the change.
-    if (!held || !sure) cache.clear()
-    return alone && held && sure
+    // What was marked is not what was changed: whatever was found in between may be older than the change.
+    if (!isSure) cache.clear()
+    return alone && isSure
   }
-  /** Whether nobody else has changed `name`, or is about to. */
-  #isAlone(name: Name): boolean {
-    return name.changed === this.#stamp && name.busy === 1
-  }
-  /** Whether its paths may have led elsewhere by the time that it arrived. */
+  /** Whether its paths may have led elsewhere by the time that it arrived. Had something been moving, it would know no names. */
   #mayHaveStrayed(): boolean {
-    if (this.#names.length === 0 && this.#of.length === 0) return false
-    const { space } = this.cache
-    return space.changed > this.#stamp || space.busy > (this.#space ? 1 : 0)
+    return (this.#names.length > 0 || this.#of.length > 0) && this.cache.space.changed > this.#stamp
   }
 }
 

@@ -205,7 +205,7 @@ export const coherence = (c: Cache): ExtensionMap => {
       const fd = (yield new Call(op, req) as unknown as Call<Op>) as number | Failed
       const alone = change.end()
       if (fd instanceof Failed) return fd
-      if (alone && name !== undefined && fresh) there(name, S_IFREG, undefined, cache.clock.at)
+      if (name !== undefined && fresh) there(name, S_IFREG, undefined, cache.clock.at)
       // Else the name may have led elsewhere when the request arrived.
       const inode = alone ? before : undefined
       files.opened(fd, writes(flags), inode)

@@ -294,6 +294,7 @@ export class DCache {
     dir.watcher = undefined
     const { children } = dir
     if (children === undefined) return
+    this.space.changed = ++this.stamp
     dir.children = undefined
     const todo = [children]
     for (let map = todo.pop(); map !== undefined; map = todo.pop()) {
