@@ -27,7 +27,7 @@ export const fiveLayers = (root: string): Layer[] => [
   stackDepth(),
   sandbox({ root }),
   passthrough(),
-  xattrElision(),
+  xattrElision({ ttlMs: 60_000 }),
   metadataCache({ ttlMs: 60_000 }),
 ]
 
