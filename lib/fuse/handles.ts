@@ -1,11 +1,11 @@
 /** Open files and directories, by the numbers that the kernel knows them by. */
 import type { OpenFile } from '../file.js'
-import type { Entry } from '../op.js'
 import type { Inode } from './inode-table.js'
+import type { Listing } from './listing.js'
 
 export class Handle {
-  /** A listing, taken when reading begins; of directories only. */
-  entries: readonly Entry[] | undefined = undefined
+  /** Of directories only. */
+  listing: Listing | undefined = undefined
   /** Its descriptor is its inode's, and closed with that. */
   borrowed = false
   /** Who opened it. */

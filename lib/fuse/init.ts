@@ -27,7 +27,7 @@ export const negotiate = (asked: RequestTable['init'], knobs: Knobs): InitOut | 
   let wanted = ALWAYS
   if (knobs.readdirplus) wanted |= F.FUSE_DO_READDIRPLUS
   if (knobs.cacheSymlinks) wanted |= F.FUSE_CACHE_SYMLINKS
-  if (knobs.cacheDirectories) wanted |= F.FUSE_NO_OPENDIR_SUPPORT
+  if (knobs.noOpendir) wanted |= F.FUSE_NO_OPENDIR_SUPPORT
   // The kernel then keeps ACLs with the inode, and minds them.
   if (knobs.posixAcl) wanted |= F.FUSE_POSIX_ACL | F.FUSE_SETXATTR_EXT
   if (knobs.killpriv) wanted |= F.FUSE_HANDLE_KILLPRIV_V2

@@ -5,6 +5,7 @@
  */
 import { FUSE_ROOT_ID } from './abi.js'
 import type { Handle } from './handles.js'
+import type { Listing } from './listing.js'
 
 const S_IFMT = 0o170000
 const S_IFDIR = 0o040000
@@ -60,6 +61,8 @@ export class Inode {
   ghostWritable = false
   /** Registered with the kernel as what reads and writes go to; 0: not. */
   backingId = 0
+  /** As it was last read, where directories are not opened. */
+  listing: Listing | undefined = undefined
   /** Whether a watcher was asked for; and, until there is one, which names in it were told to be absent. */
   watched = false
   missed: string[] | undefined = undefined

@@ -13,6 +13,8 @@ export interface Knobs {
   /** A listing brings the attributes along: FUSE_DO_READDIRPLUS, without _AUTO, which stops after the first page. */
   readonly readdirplus: boolean
   readonly cacheDirectories: boolean
+  /** OPENDIR is answered ENOSYS, once: the kernel opens and closes directories without a word. */
+  readonly noOpendir: boolean
   readonly cacheSymlinks: boolean
   /** Pages outlive the open file: FOPEN_KEEP_CACHE. */
   readonly keepCache: boolean
@@ -121,6 +123,17 @@ export const planOffload = (
   const allowOther = options.allowOther ?? false
   const defaultPermissions = options.defaultPermissions ?? true
   const posixAcl = killpriv && xattrs && defaultPermissions
+  const cacheDirectories = says('cacheDirectories')
+  const watcher = above.find((l) => l.offload === undefined && l.pinned !== true && looksAt(l, ['opendir']))
+  const opens = !cacheDirectories
+    ? (off ?? 'directories are not cached')
+    : waits
+      ? waitReason
+      : watcher !== undefined
+        ? `'${watcher.name}' looks at it`
+        : defaultPermissions
+          ? undefined
+          : 'the layers judge who may open a directory'
   const keeper = named((o) => o.readOnly === true)
   // What only watches, guards or keeps takes no change elsewhere.
   const diverts = layers
@@ -132,7 +145,8 @@ export const planOffload = (
     attrTtl: seconds('attrTtlMs'),
     negativeTtl: seconds('negativeTtlMs'),
     readdirplus: !waits && seconds('attrTtlMs') > 0,
-    cacheDirectories: says('cacheDirectories'),
+    cacheDirectories,
+    noOpendir: opens === undefined,
     cacheSymlinks: says('cacheSymlinks'),
     keepCache: off === undefined,
     waits,
@@ -154,6 +168,7 @@ export const planOffload = (
       negativeTtl: from,
       readdirplus: waits ? waitReason : from,
       cacheDirectories: from,
+      noOpendir: opens ?? from,
       cacheSymlinks: from,
       keepCache: from,
       waits: waitReason,

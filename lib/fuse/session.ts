@@ -81,6 +81,8 @@ export class Session {
   /** Whether the kernel reports what a change owes: FUSE_HANDLE_KILLPRIV_V2. */
   killpriv = false
   posixAcl = false
+  /** Whether directories are listed without having been opened: FUSE_NO_OPENDIR_SUPPORT. */
+  noOpendir = false
   /** Whether answers come later: what is not a request's cannot be asked for. */
   readonly waits: boolean = false
   readonly absentXattrs: AbsentXattrs | undefined
@@ -143,6 +145,7 @@ export class Session {
   begin({ flags }: InitOut, device: number): void {
     this.killpriv = (flags & INIT_FLAGS.FUSE_HANDLE_KILLPRIV_V2) !== 0n
     this.posixAcl = (flags & INIT_FLAGS.FUSE_POSIX_ACL) !== 0n
+    this.noOpendir = (flags & INIT_FLAGS.FUSE_NO_OPENDIR_SUPPORT) !== 0n
     this.expires = (flags & INIT_FLAGS.FUSE_HAS_EXPIRE_ONLY) !== 0n
     if ((flags & INIT_FLAGS.FUSE_PASSTHROUGH) !== 0n && this.native !== undefined) {
       this.backing = new Backing(this.native, device)

@@ -68,6 +68,19 @@ test('a layer that looks at requests above the cache goes on seeing them', (t) =
   t.is(planOffload([requestCount(), metadataCache()], host).knobs.entryTtl, 1)
 })
 
+test('directories are opened without a word where nobody looks at it, and the kernel judges', (t) => {
+  t.true(planOffload(five(), host).knobs.noOpendir)
+  t.false(planOffload([], host).knobs.noOpendir)
+  const onlooker = layer('onlooker', { opendir: { request: () => NEXT } })
+  const seen = planOffload([onlooker, metadataCache()], host)
+  t.true(seen.knobs.cacheDirectories)
+  t.false(seen.knobs.noOpendir)
+  t.is(seen.reasons.noOpendir, "'onlooker' looks at it")
+  t.true(planOffload([metadataCache(), onlooker], host).knobs.noOpendir, 'it does not see all as it is')
+  t.false(planOffload(five(), host, { defaultPermissions: false }).knobs.noOpendir)
+  t.false(planOffload(five(), host, { late: true }).knobs.noOpendir)
+})
+
 test('passthrough over something that is stacked already takes a depth of 2, if that is allowed', (t) => {
   t.is(planOffload([passthrough()], host, { backingDepth: 1 }).knobs.maxStackDepth, 2)
   const plan = planOffload([stackDepth({ max: 1 }), passthrough()], host, { backingDepth: 1 })

@@ -1,22 +1,25 @@
-/** Requests on open directories. A listing is taken when reading begins, and is the same until it is read from the start. */
+/**
+ * Requests on open directories. A listing is taken when reading begins, and is the same until it is read from the start:
+ * kept with the open directory, or with its inode, where the kernel opens directories by itself.
+ */
 import { constants as fs } from 'node:fs'
 import { constants } from 'node:os'
-import type { Entry } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import { DT_DIR, dtOfMode, dtOfUv, FOPEN_CACHE_DIR, FOPEN_KEEP_CACHE, FUSE_FSYNC_FDATASYNC } from '../abi.js'
 import { putDirent } from '../dirent.js'
 import { encodeEmpty, encodeInPlace } from '../encode.js'
-import type { Handle } from '../handles.js'
 import type { Inode } from '../inode-table.js'
 import { DIRENTPLUS, FSYNC_IN, OPEN_OUT, READ_IN, RELEASE_IN } from '../layout.js'
+import { cookieOf, FIRST, indexAfter, type Listing, listed } from '../listing.js'
 import { refused, type Session } from '../session.js'
 import { REPLY, type RequestWire } from '../wire.js'
 
-const { EBADF, EIO, ESTALE } = constants.errno
+const { EBADF, EIO, ENOSYS, ESTALE } = constants.errno
 /** What libfuse says where it does not know; 0 would hide the entry. */
 const UNKNOWN_INO = 0xffffffff
 
 export const opendir = (s: Session, w: RequestWire): number => {
+  if (s.noOpendir) return -ENOSYS
   const inode = s.table.get(w.nodeid)
   const path = inode === undefined ? undefined : s.table.pathOf(inode)
   if (inode === undefined) return -ESTALE
@@ -38,38 +41,38 @@ export const releasedir = (s: Session, w: RequestWire): number => {
   return encodeEmpty(s.out)
 }
 
-/** The listing, or a negative errno. */
-const listing = (s: Session, handle: Handle, offset: number): readonly Entry[] | number => {
-  if (offset > 0 && handle.entries !== undefined) return handle.entries
-  s.looked(handle.inode)
-  const path = s.table.pathOf(handle.inode)
-  // A directory that is removed while it is open is empty.
-  const entries = path === undefined ? [] : s.ask('readdir', { path, dentry: undefined })
-  if (entries instanceof Failed) {
-    if (entries.errno !== 'ENOENT') return refused(entries)
-    handle.entries = []
-  } else handle.entries = entries
-  return handle.entries
+interface Holder {
+  listing: Listing | undefined
 }
 
-/** `.` and `..` come first, at offsets 0 and 1. */
-const DOTS = 2
+/** The listing, or a negative errno. */
+const listingOf = (s: Session, dir: Inode, holder: Holder, offset: number): Listing | number => {
+  if (offset > 0 && holder.listing !== undefined) return holder.listing
+  s.looked(dir)
+  const path = s.table.pathOf(dir)
+  // A directory that is removed while it is open is empty.
+  const entries = path === undefined ? [] : s.ask('readdir', { path, dentry: undefined })
+  if (entries instanceof Failed && entries.errno !== 'ENOENT') return refused(entries)
+  holder.listing = listed(entries instanceof Failed ? [] : entries, holder.listing)
+  return holder.listing
+}
 
 const list =
   (plus: boolean) =>
   (s: Session, w: RequestWire): number => {
-    const handle = s.handles.get(w.u64(READ_IN.fh))
-    if (handle === undefined) return -EBADF
+    const holder = s.noOpendir ? s.table.get(w.nodeid) : s.handles.get(w.u64(READ_IN.fh))
+    if (holder === undefined) return s.noOpendir ? -ESTALE : -EBADF
+    const dir = 'inode' in holder ? holder.inode : holder
     const offset = w.u64(READ_IN.offset)
-    const entries = listing(s, handle, offset)
-    if (typeof entries === 'number') return entries
-    const above = plus ? s.table.pathOf(handle.inode) : undefined
+    const listing = listingOf(s, dir, holder, offset)
+    if (typeof listing === 'number') return listing
+    const above = plus ? s.table.pathOf(dir) : undefined
     const limit = Math.min(REPLY + w.u32(READ_IN.size), s.out.bytes.length)
-    if (above === undefined) return fill(s, handle.inode, entries, offset, limit, plus, undefined)
+    if (above === undefined) return fill(s, dir, listing, offset, limit, plus, undefined)
     const { lower } = s.x
     lower.listing?.(above)
     try {
-      return fill(s, handle.inode, entries, offset, limit, plus, above)
+      return fill(s, dir, listing, offset, limit, plus, above)
     } finally {
       lower.listing?.(undefined)
     }
@@ -79,31 +82,34 @@ const list =
 const fill = (
   s: Session,
   dir: Inode,
-  entries: readonly Entry[],
+  listing: Listing,
   offset: number,
   limit: number,
   plus: boolean,
   above: string | undefined,
 ): number => {
   const { out } = s
+  const { entries } = listing
   const skip = plus ? DIRENTPLUS.dirent : 0
   let at = REPLY
-  for (let k = offset; k < entries.length + DOTS; k++) {
-    const entry = k < DOTS ? undefined : (entries[k - DOTS] as Entry)
-    const name = entry?.name ?? (k === 0 ? '.' : '..')
+  // `.` and `..` come first: -2 and -1.
+  for (let k = indexAfter(listing, offset); k < entries.length; k++) {
+    const entry = entries[k]
+    const cookie = k < 0 ? k + FIRST : cookieOf(listing, k)
+    const name = entry?.name ?? (k === -2 ? '.' : '..')
     let ino = UNKNOWN_INO
     let type = DT_DIR
-    if (entry === undefined) ino = (k === 0 ? dir : (dir.parent ?? dir)).ino || UNKNOWN_INO
+    if (entry === undefined) ino = (k === -2 ? dir : (dir.parent ?? dir)).ino || UNKNOWN_INO
     else {
       ino = dir.children?.get(name)?.ino || UNKNOWN_INO
       type = dtOfUv(entry.type)
     }
-    const end = putDirent(out, at + skip, limit, ino, k + 1, type, name)
+    const end = putDirent(out, at + skip, limit, ino, cookie, type, name)
     if (end < 0) return -EIO
     if (end === 0) break
     if (plus) {
       if (entry === undefined || above === undefined) out.bytes.fill(0, at, at + skip)
-      else putPlus(s, dir, above, name, at, end, limit, k + 1)
+      else putPlus(s, dir, above, name, at, end, limit, cookie)
     }
     at = end
   }
@@ -140,8 +146,8 @@ export const readdirplus = list(true)
 
 /** A directory has to be opened for it. */
 export const fsyncdir = (s: Session, w: RequestWire): number => {
-  const handle = s.handles.get(w.u64(FSYNC_IN.fh))
-  const path = handle === undefined ? undefined : s.table.pathOf(handle.inode)
+  const inode = s.table.get(w.nodeid)
+  const path = inode === undefined ? undefined : s.table.pathOf(inode)
   if (path === undefined) return encodeEmpty(s.out)
   const fd = s.ask('open', { path, dentry: undefined, flags: fs.O_RDONLY | fs.O_DIRECTORY, mode: 0 })
   if (fd instanceof Failed) return refused(fd)
