@@ -63,10 +63,10 @@ class Reached implements OtherFs {
   #context({ caller, depth }: Context): Context {
     return { caller: this.caller ?? caller, epoch: this.x.epoch, depth }
   }
-  /** With what this stack knows of the open file. */
+  /** With what this stack's layers want to know of the open file. */
   #known<O extends Op>(req: Request<O>): Request<O> {
     const { fd } = req as { fd?: number }
-    if (fd === undefined) return req
+    if (fd === undefined || this.bare) return req
     const { fdOut } = req as { fdOut?: number }
     const { files } = this.x
     const file = files.get(fd)

@@ -12,8 +12,8 @@ import {
   type Request,
   type Stats,
 } from '../../lib/layer.js'
-import { isOwnXattr } from './marks.js'
-import { type Node, originOf } from './node.js'
+import { isOwnXattr, type Target } from './marks.js'
+import { type Node, type Origin, originOf } from './node.js'
 import type { Tree } from './tree.js'
 
 /** Bytes: what stays in a processor's cache between the read and the write. */
@@ -37,11 +37,19 @@ export function* copyNode(tree: Tree, parent: Node, node: Node, data: boolean): 
   else if (node.isLink) {
     const target = yield* call('readlink', { path: from })
     yield* callOn(self, 'symlink', { path: temporary, target })
-  } else if (node.isFile) yield* contents(tree, from, temporary, data, stats.size)
-  else yield* callOn(self, 'mknod', { path: temporary, mode: stats.mode, rdev: stats.rdev })
-  yield* attributes(tree, from, temporary, stats, node)
+  } else if (!node.isFile) yield* callOn(self, 'mknod', { path: temporary, mode: stats.mode, rdev: stats.rdev })
   const origin = originOf(from, stats)
-  yield* tree.marks.keep(temporary, { origin })
+  if (node.isFile) {
+    const fd = yield* callOn(self, 'create', { path: temporary, flags: O_WRONLY_CREAT_EXCL, mode: 0o600 })
+    try {
+      if (data) yield* contents(tree, from, fd, stats.size)
+      yield* dress(tree, node, { path: '', fd, follow: true }, stats, origin)
+    } finally {
+      yield* attemptOn(self, 'release', { fd })
+    }
+  } else yield* dress(tree, node, { path: temporary, follow: false }, stats, origin)
+  // When it is closed: whoever buffers writes to it has made them.
+  yield* attemptOn(self, 'setattr', { path: temporary, follow: false, set: timesOf(stats) })
   if (node.upper) {
     // Somebody who waited for nothing did it meanwhile.
     yield* attemptOn(self, node.isDirectory ? 'rmdir' : 'unlink', { path: temporary })
@@ -63,21 +71,14 @@ export function* copyNode(tree: Tree, parent: Node, node: Node, data: boolean): 
   tree.counters.copiedUp++
 }
 
-function* contents(tree: Tree, from: Path, to: Path, data: boolean, size: number): Asking<void> {
-  const self = tree.upper.asSelf
-  const out = yield* callOn(self, 'create', { path: to, flags: O_WRONLY_CREAT_EXCL, mode: 0o600 })
+function* contents(tree: Tree, from: Path, out: number, size: number): Asking<void> {
+  const fd = yield* call('open', { path: from, flags: 0, mode: 0 })
   try {
-    if (!data) return
-    const fd = yield* call('open', { path: from, flags: 0, mode: 0 })
-    try {
-      let at = 0
-      if (tree.sharesKernel(fd)) at = yield* byKernel(tree, fd, out, size)
-      if (size === 0 || at < size) yield* byHand(tree, fd, out, at, size)
-    } finally {
-      yield* attempt('release', { fd })
-    }
+    let at = 0
+    if (tree.sharesKernel(fd)) at = yield* byKernel(tree, fd, out, size)
+    if (size === 0 || at < size) yield* byHand(tree, fd, out, at, size)
   } finally {
-    yield* attemptOn(self, 'release', { fd: out })
+    yield* attempt('release', { fd })
   }
 }
 
@@ -112,15 +113,13 @@ function* byHand(tree: Tree, fd: number, out: number, from: number, size: number
   spare = buffer
 }
 
-function* attributes(tree: Tree, from: Path, to: Path, stats: Stats, node: Node): Asking<void> {
+/** Owner, extended attributes, mode and where it is from: by descriptor, where it is open. */
+function* dress(tree: Tree, { lower, isLink }: Node, to: Target, stats: Stats, origin: Origin): Asking<void> {
   const self = tree.upper.asSelf
-  const made = yield* callOn(self, 'getattr', { path: to, follow: false, precise: false })
+  const from = lower as Path
+  const made = yield* callOn(self, 'getattr', { ...to, precise: false })
   if (made.uid !== stats.uid || made.gid !== stats.gid) {
-    const owned = yield* attemptOn(self, 'setattr', {
-      path: to,
-      follow: false,
-      set: { uid: stats.uid, gid: stats.gid },
-    })
+    const owned = yield* attemptOn(self, 'setattr', { ...to, set: { uid: stats.uid, gid: stats.gid } })
     // Whoever may not give files away keeps the copy as their own.
     if (owned instanceof Failed && owned.errno !== 'EPERM') throw owned
   }
@@ -129,12 +128,12 @@ function* attributes(tree: Tree, from: Path, to: Path, stats: Stats, node: Node)
     if (isOwnXattr(name)) continue
     const value = yield* attempt('getxattr', { path: from, follow: false, name })
     if (value instanceof Failed) continue
-    yield* attemptOn(self, 'setxattr', { path: to, follow: false, name, value, flags: 0 })
+    yield* attemptOn(self, 'setxattr', { ...to, name, value, flags: 0 })
   }
-  if (!node.isLink && (made.mode & 0o7777) !== (stats.mode & 0o7777)) {
-    yield* callOn(self, 'setattr', { path: to, follow: false, set: { mode: stats.mode & 0o7777 } })
+  if (!isLink && (made.mode & 0o7777) !== (stats.mode & 0o7777)) {
+    yield* callOn(self, 'setattr', { ...to, set: { mode: stats.mode & 0o7777 } })
   }
-  yield* attemptOn(self, 'setattr', { path: to, follow: false, set: timesOf(stats) })
+  yield* tree.marks.keep(to, { origin })
 }
 
 export const timesOf = (stats: Stats): Request<'setattr'>['set'] => {

@@ -28,6 +28,12 @@ export interface Origins {
   readonly origin?: Origin | undefined
   readonly covers?: Origin | undefined
 }
+/** What is marked: a path's own file, or an open one. */
+export interface Target {
+  readonly path: Path
+  readonly fd?: number
+  readonly follow: boolean
+}
 const NOTHING: Origins = Object.freeze({})
 
 export class Marks {
@@ -50,11 +56,11 @@ export class Marks {
     return join(dir, `${TEMPORARY}${(++this.#temporary).toString(36)}`)
   }
 
-  /** Notes what a change of `path` on the upper began from, where the upper has attributes for that. */
-  *keep(path: Path, origins: Origins): Asking<void> {
+  /** Notes what a change on the upper began from, where the upper has attributes for that. */
+  *keep(to: Target, origins: Origins): Asking<void> {
     if (!this.#xattrs) return
     const value = Buffer.from(JSON.stringify(origins))
-    const at = { path, follow: false, value, flags: 0 }
+    const at = { ...to, value, flags: 0 }
     if (this.#namespace === 'trusted') {
       const set = yield* attemptOn(this.upper, 'setxattr', { ...at, name: `trusted.${ORIGINS}` })
       if (set === undefined) return
@@ -86,7 +92,7 @@ export class Marks {
       const temporary = this.temporary(dir)
       const made = yield* attemptOn(upper, 'mknod', { path: temporary, mode: S_IFCHR, rdev: 0 })
       if (made === undefined) {
-        yield* this.keep(temporary, { covers })
+        yield* this.keep({ path: temporary, follow: false }, { covers })
         return (yield* attemptOn(upper, 'rename', { path: temporary, newPath: path, flags: 0 })) as Failed | undefined
       }
       this.#devices = false

@@ -223,7 +223,7 @@ export class Tree {
     if (node.covers?.path === covers?.path) return
     yield* this.recall(node)
     node.covers = covers
-    yield* this.marks.keep(this.at(node), { origin: node.origin, covers })
+    yield* this.marks.keep({ path: this.at(node), follow: false }, { origin: node.origin, covers })
   }
 
   /**
