@@ -1,11 +1,12 @@
 /** An overlay: what it costs to read what nobody changed, to write for the first time, and to list what is on both sides. */
 import * as nodeFs from 'node:fs'
 import { join } from 'node:path'
-import { stack } from 'plyfs'
+import { type PlyFs, stack } from 'plyfs'
 import { metadataCache, overlay, passthrough } from 'plyfs/layers'
 import { host } from 'plyfs/lower'
+import { discard } from 'plyfs/overlay'
 import { type Area, fill } from '../fixture.js'
-import type { Fs, Place } from '../peers.js'
+import type { Place } from '../peers.js'
 import { race } from '../race.js'
 
 const MIB = 1 << 20
@@ -21,7 +22,7 @@ export const overlaid: Area = async function* ({ dir, smoke }) {
     return path
   }
   const cache = () => metadataCache({ ttlMs: 600_000 })
-  const over = (): Fs => stack(host(), [passthrough(), overlay({ upper: host(), dir: upper() }), cache()])
+  const over = (): PlyFs => stack(host(), [passthrough(), overlay({ upper: host(), dir: upper() }), cache()])
   const below: Place = { name: 'the lower, cached', fs: stack(host(), [passthrough(), cache()]), dir: at }
   const above: Place = { name: 'plyfs, overlay', fs: over(), dir: at }
   const paths = Array.from({ length: files }, (_, k) => `${at}/file-${k}.txt`)
@@ -44,9 +45,11 @@ export const overlaid: Area = async function* ({ dir, smoke }) {
 
   const big = Buffer.alloc(MIB, 'x')
   const bigs = smoke ? 2 : 8
-  for (let k = 0; k < bigs; k++) nodeFs.writeFileSync(join(at, `big-${k}`), big)
+  let round = 0
+  const bigPath = (k: number): string => `${at}/big-${k}-${round}`
+  for (let k = 0; k < bigs; k++) nodeFs.writeFileSync(bigPath(k), big)
   const copies = join(dir, 'copies')
-  let fresh: Fs = over()
+  const used = over()
   yield {
     name: 'overlay/first-write',
     title: 'the first byte written to a 1 MiB file, through a stack in use',
@@ -60,7 +63,7 @@ export const overlaid: Area = async function* ({ dir, smoke }) {
         },
         run: () => {
           for (let k = 0; k < bigs; k++) {
-            nodeFs.copyFileSync(`${at}/big-${k}`, `${copies}/big-${k}`)
+            nodeFs.copyFileSync(bigPath(k), `${copies}/big-${k}`)
             writeByte(nodeFs, `${copies}/big-${k}`)
           }
           return bigs
@@ -68,15 +71,17 @@ export const overlaid: Area = async function* ({ dir, smoke }) {
       },
       {
         name: 'plyfs, overlay',
-        before: () => {
-          const last = join(dir, `upper-${uppers.count}`)
-          fresh = over()
-          if (uppers.count > 2) nodeFs.rmSync(last, { recursive: true, force: true })
-          // What a stack's first request costs, and the directories above, are not this one's.
-          writeByte(fresh, paths[0] as string)
+        before: async () => {
+          await discard(used)
+          // Names that it has never seen.
+          const before = Array.from({ length: bigs }, (_, k) => bigPath(k))
+          round++
+          for (const [k, path] of before.entries()) nodeFs.renameSync(path, bigPath(k))
+          // The directories above are not this one's.
+          writeByte(used, paths[0] as string)
         },
         run: () => {
-          for (let k = 0; k < bigs; k++) writeByte(fresh, `${at}/big-${k}`)
+          for (let k = 0; k < bigs; k++) writeByte(used, bigPath(k))
           return bigs
         },
       },
