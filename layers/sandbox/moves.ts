@@ -1,14 +1,48 @@
 /** link and rename: judged at both ends, and never a way to put a file under looser rules than it had. */
-import { type Around, attempt, type Context, type Extension, Failed, type Request } from '../../lib/layer.js'
+import {
+  AROUND,
+  type Around,
+  attempt,
+  type Context,
+  type Extension,
+  Failed,
+  forward,
+  type Request,
+} from '../../lib/layer.js'
 import { CREATE, DELETE, READ, WRITE } from './decide.js'
 import { find } from './straight.js'
 import { FOLLOW, NAME, STAY, walk } from './walk.js'
-import type { Warden } from './warden.js'
+import { isOnFd, type Warden } from './warden.js'
 
 const RENAME_NOREPLACE = 1
 const RENAME_EXCHANGE = 2
 
+/** Both ends by their text alone, where what they need is allowed whatever is there; undefined where they must be found. */
+const bothByText = (
+  w: Warden,
+  { path, newPath }: Request<'link'> | Request<'rename'>,
+  cx: Context,
+  needs: number,
+  newNeeds: number,
+  trees: boolean,
+) => {
+  // Where all is noted, it is noted by what was found.
+  if (w.audit.all) return undefined
+  const rules = w.decider.for(cx.caller)
+  const dentry = w.guess(path, rules.judgeText(path), needs, 0)
+  const newDentry = dentry && w.guess(newPath, rules.judgeText(newPath), newNeeds, 0)
+  if (newDentry === undefined || rules.loosens(path, newPath, trees)) return undefined
+  if (trees && rules.loosens(newPath, path, true)) return undefined
+  w.fast++
+  return { fd: undefined, file: undefined, path, dentry, newPath, newDentry }
+}
+
 export const link = (w: Warden): Extension<'link'> => ({
+  request(req, cx) {
+    const both = isOnFd(req) ? undefined : bothByText(w, req, cx, READ, CREATE, false)
+    return both === undefined ? AROUND : forward<'link'>(both)
+  },
+  ...w.afterText('link'),
   *around(req, cx) {
     if (req.fd !== undefined) return yield* linkFile(w, req, req.fd, cx)
     const source = w.question('link', cx, req.path, STAY, READ)
@@ -35,6 +69,11 @@ function* linkFile(w: Warden, { file, newPath }: Request<'link'>, fd: number, cx
 }
 
 export const rename = (w: Warden): Extension<'rename'> => ({
+  request(req, cx) {
+    const both = bothByText(w, req, cx, DELETE | CREATE, DELETE | CREATE, true)
+    return both === undefined ? AROUND : forward<'rename'>({ ...both, flags: req.flags })
+  },
+  ...w.afterText('rename'),
   *around(req, cx) {
     const exchange = (req.flags & RENAME_EXCHANGE) !== 0
     const both = exchange ? DELETE | CREATE : 0

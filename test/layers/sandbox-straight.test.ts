@@ -1,11 +1,16 @@
 // A path that is spelled canonically is looked up at once: it must lead where the walk, name by name, leads.
 import test from 'ava'
 import fc from 'fast-check'
+import { requestCount, sandbox } from '../../layers/index.js'
 import { Decider, type Ruleset } from '../../layers/sandbox/decide.js'
 import type { PolicyRule } from '../../layers/sandbox/policy.js'
 import { find } from '../../layers/sandbox/straight.js'
 import { FOLLOW, NAME, type Place, type Question, STAY, walk } from '../../layers/sandbox/walk.js'
+import { runSync } from '../../lib/driver/sync.js'
+import type { Exchange } from '../../lib/exchange.js'
 import type { Call } from '../../lib/extension.js'
+import { exchangeOf } from '../../lib/face/node-fs.js'
+import { stack } from '../../lib/index.js'
 import { memoryLower } from '../../lib/lower/memory.js'
 import type { Op, Reply } from '../../lib/op.js'
 import { lowerFace } from '../../lib/plyfs.js'
@@ -99,4 +104,45 @@ test('a path of directories is looked up once', (t) => {
   t.deepEqual(run(find({ ...q, path: '/a/b/f' }, warden)).asked, ['/a/b/f'])
   t.deepEqual(run(find({ ...q, path: '/a/b/none' }, warden)).asked, ['/a/b/none', '/a/b'])
   t.deepEqual(run(find({ ...q, path: '/a/b/f' }, { ...warden, enforced: false })).asked, ['/a', '/a/b', '/a/b/f'])
+})
+
+const sum = (counts: object): number => Object.values(counts).reduce((all: number, each: number) => all + each, 0)
+
+/** A change on a tree of its own, under a sandbox that notes all (and so finds both ends first) or only refusals. */
+const changed = (
+  list: PolicyRule[],
+  otherwise: 'allow' | 'deny',
+  [op, from, to]: readonly ['link' | 'rename', string, string],
+  record: 'all' | 'refused',
+) => {
+  const lower = tree()
+  const count = requestCount()
+  const guard = sandbox({ default: otherwise, rules: list }, { record })
+  const x = exchangeOf(stack(lowerFace(lower), [guard, count])) as Exchange
+  const req = { path: from, dentry: undefined, newPath: to, newDentry: undefined, flags: 0 }
+  const out = runSync(x, op, req, x.context(x.caller))
+  const seen = lowerFace(lower).readdirSync('/', { recursive: true }).map(String).sort()
+  return {
+    out: out instanceof Failed ? out.errno : 'done',
+    seen,
+    refused: guard.stats().refused,
+    asked: sum(count.counts()),
+  }
+}
+const change = fc.tuple(fc.constantFrom('link' as const, 'rename' as const), paths, paths)
+
+test('link and rename come to the same by their text and by what is there', (t) => {
+  let fewer = 0
+  fc.assert(
+    fc.property(rules, fc.constantFrom('allow' as const, 'deny' as const), change, (list, otherwise, wanted) => {
+      const { asked, ...text } = changed(list, otherwise, wanted, 'refused')
+      const { asked: askedThen, ...found } = changed(list, otherwise, wanted, 'all')
+      t.deepEqual(text, found)
+      if (asked < askedThen) fewer++
+    }),
+    { numRuns: 200 },
+  )
+  t.true(fewer > 10, `${fewer}`)
+  const one = changed([], 'allow', ['link', '/a/b/f', '/out/new'], 'refused')
+  t.like(one, { out: 'done', asked: 1 })
 })
