@@ -55,7 +55,10 @@ class Reached implements OtherFs {
     this.asSelf = caller === undefined ? new Reached(x, x.caller) : this
   }
   sync<O extends Op>(op: O, req: Request<O>, cx: Context): Reply<O> | Failed {
-    return runSync(this.x, op, this.#known(req), this.#context(cx))
+    const { x } = this
+    // No layer is there to ask what is open, or what has changed.
+    if (this.bare) return x.lower.ops[op].sync(req, this.#context(cx))
+    return runSync(x, op, this.#known(req), this.#context(cx))
   }
   async<O extends Op>(op: O, req: Request<O>, done: Done<O>, cx: Context): void {
     runAsync(this.x, op, this.#known(req), this.#context(cx), done)
