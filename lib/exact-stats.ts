@@ -42,7 +42,11 @@ const RDEV = 32
 const DEV = 34
 
 const u32 = (w: Uint32Array, at: number): number => w[at] as number
-const u64 = (w: Uint32Array, at: number): number => u32(w, at + 1) * WORD + u32(w, at)
+/** Without a sum where none is needed: V8 takes its outcome for no small integer, and keeps it as an object of its own. */
+const u64 = (w: Uint32Array, at: number): number => {
+  const high = u32(w, at + 1)
+  return high === 0 ? u32(w, at) : high * WORD + u32(w, at)
+}
 const i64 = (w: Uint32Array, at: number): number => (u32(w, at + 1) | 0) * WORD + u32(w, at)
 const whole = (w: Uint32Array, at: number): bigint => (BigInt(u32(w, at + 1)) << 32n) | BigInt(u32(w, at))
 /** glibc's makedev(3), which st_dev and st_rdev are told in. */
@@ -55,6 +59,25 @@ const device = (w: Uint32Array, at: number): number => {
 const msOf = (sec: number, nsec: number): number => sec * 1000 + nsec / 1e6
 const nsOf = (sec: number, nsec: number): bigint => BigInt(sec) * 1_000_000_000n + BigInt(nsec)
 const bigOf = (value: number): bigint => BigInt(Math.trunc(value))
+
+/** The numbers of a struct statx that is in `w`, from index `at` on. */
+export const readStatx = (w: Uint32Array, at: number, to: StatNumbers): void => {
+  to.dev = device(w, at + DEV)
+  to.mode = u32(w, at + MODE) & 0xffff
+  to.nlink = u32(w, at + NLINK)
+  to.uid = u32(w, at + UID)
+  to.gid = u32(w, at + GID)
+  to.rdev = device(w, at + RDEV)
+  to.blksize = u32(w, at + BLKSIZE)
+  to.ino = u64(w, at + INO)
+  to.size = u64(w, at + SIZE)
+  to.blocks = u64(w, at + BLOCKS)
+  to.atimeMs = msOf(i64(w, at + ATIME), u32(w, at + ATIME + 2))
+  to.mtimeMs = msOf(i64(w, at + MTIME), u32(w, at + MTIME + 2))
+  to.ctimeMs = msOf(i64(w, at + CTIME), u32(w, at + CTIME + 2))
+  to.birthtimeMs = msOf(i64(w, at + BTIME), u32(w, at + BTIME + 2))
+}
+type StatNumbers = { -readonly [F in keyof PreciseStats as F extends `${infer T}Ns` ? `${T}Ms` : F]: number }
 
 /** A Stats but for its Dates, which are made when somebody asks: programs are given others (see `makeStats`). */
 export class ExactStats {

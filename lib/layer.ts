@@ -80,5 +80,5 @@ export {
 export { decodePath, pathBytes } from './path-bytes.js'
 export { append, hardened, uncurryThis } from './primordials.js'
 export { randomOf } from './random.js'
-export { fromPrecise, keepStats, makeStats, preciseOf, type StatFields, toBigIntStats } from './stats.js'
+export { fromPrecise, KeptStats, makeStats, preciseOf, type StatFields, toBigIntStats } from './stats.js'
 export { AROUND, Failed, Forward, fail, forward, NEXT, PASSTHROUGH, Replied, reply, type Verdict } from './verdict.js'

@@ -1,6 +1,6 @@
 /** Stats as plyfs makes and copies them: the same prototype, own fields and order as node:fs's. */
 import { type BigIntStats, Stats as NodeStats, statSync } from 'node:fs'
-import { ExactStats, PRECISE, type PreciseStats } from './exact-stats.js'
+import { ExactStats, PRECISE, type PreciseStats, readStatx } from './exact-stats.js'
 import type { Stats } from './op.js'
 
 // Up to Node 21 a Stats owns its four Dates; later ones derive them from the prototype when asked.
@@ -66,29 +66,30 @@ export const makeStats = (from: StatFields): Stats => {
   return made as Stats
 }
 
-/** Stats of what statx(2) wrote into `words` from index `at` on; exact, where that is asked for. */
-export const fromStatx = (words: Uint32Array, at: number, precise: boolean): Stats => {
-  const told = new ExactStats(words, at)
-  return (precise ? told : new Make(told)) as Stats
-}
+/** The numbers of a Stats, kept to be made a Stats of again: without the Dates, which are most of its memory. */
+export class KeptStats implements StatFields {
+  mode = 0
+  nlink = 0
+  uid = 0
+  gid = 0
+  rdev = 0
+  blksize = 0
+  size = 0
+  blocks = 0
+  // Never whole: a field that is a whole number first has to be made another one.
+  atimeMs = Number.NaN
+  mtimeMs = Number.NaN
+  ctimeMs = Number.NaN
+  birthtimeMs = Number.NaN;
+  [PRECISE]: PreciseStats | undefined = undefined
 
-/** Written out as Draft is: a function for both would be one that no engine sees through. */
-class Numbers {
-  dev: number
-  mode: number
-  nlink: number
-  uid: number
-  gid: number
-  rdev: number
-  blksize: number
-  ino: number
-  size: number
-  blocks: number
-  atimeMs: number
-  mtimeMs: number
-  ctimeMs: number
-  birthtimeMs: number
-  constructor(from: StatFields) {
+  constructor(
+    public dev: number,
+    public ino: number,
+  ) {}
+
+  /** Keeps those of `from`. */
+  keep(from: StatFields): void {
     this.dev = from.dev
     this.mode = from.mode
     this.nlink = from.nlink
@@ -103,14 +104,25 @@ class Numbers {
     this.mtimeMs = from.mtimeMs
     this.ctimeMs = from.ctimeMs
     this.birthtimeMs = from.birthtimeMs
+    this[PRECISE] = (from as Draft)[PRECISE]
+  }
+  /** Whether it keeps 64-bit numbers too. */
+  get isPrecise(): boolean {
+    return this[PRECISE] !== undefined
+  }
+  dropPrecise(): void {
+    this[PRECISE] = undefined
   }
 }
-/** The numbers of a Stats, to be kept and made a Stats of again. Without the Dates, which are most of its memory. */
-export const keepStats = (from: StatFields): StatFields => {
-  const kept = new Numbers(from)
-  const precise = (from as Draft)[PRECISE]
-  if (precise !== undefined) setPrecise(kept, precise)
-  return kept
+
+/** Written anew for each: nothing is made of what programs are not given. */
+const told = new KeptStats(0, 0)
+
+/** Stats of what statx(2) wrote into `words` from index `at` on; exact, where that is asked for. */
+export const fromStatx = (words: Uint32Array, at: number, precise: boolean): Stats => {
+  if (precise) return new ExactStats(words, at) as unknown as Stats
+  readStatx(words, at, told)
+  return new Make(told) as Stats
 }
 
 /** The 64-bit numbers of a reply to a `precise` request, where it has them. */

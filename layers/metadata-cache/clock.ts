@@ -12,8 +12,9 @@ const SERVES = 8
 const NEAR_MS = 1
 
 export class Clock {
-  /** The last reading. */
-  at = performance.now()
+  /** The last reading, in whole milliseconds: V8 keeps a field with a fraction as an object of its own. */
+  at = Math.floor(performance.now())
+  #exact = performance.now()
   #left = 0
   #run = 0
   #resets = false
@@ -34,7 +35,7 @@ export class Clock {
   /** The time as it is now; what is kept is dated by this. */
   read(): number {
     const at = performance.now()
-    if (at - this.at >= NEAR_MS) {
+    if (at - this.#exact >= NEAR_MS) {
       this.#run = 0
       this.#left = 0
     } else if (++this.#run >= RUN) {
@@ -44,7 +45,8 @@ export class Clock {
         setImmediate(this.#reset).unref()
       }
     }
-    this.at = at
-    return at
+    this.#exact = at
+    this.at = Math.floor(at)
+    return this.at
   }
 }

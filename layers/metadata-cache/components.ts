@@ -1,5 +1,15 @@
 /** One component at a time: what is kept of a name, else what is below. */
-import { type Asking, attempt, type Dentry, Failed, S_IFDIR, S_IFLNK, type Stats } from '../../lib/layer.js'
+import {
+  type Asking,
+  attempt,
+  Call,
+  type Dentry,
+  Failed,
+  type Op,
+  S_IFDIR,
+  S_IFLNK,
+  type Stats,
+} from '../../lib/layer.js'
 import { RAW, type Want } from './asking.js'
 import type { DCache } from './dcache.js'
 import { type Inode, Name, NEGATIVE, POSITIVE, typeOf } from './entries.js'
@@ -44,6 +54,19 @@ export class Components {
 
   /** What `part` is in `dir`, which is found at `at`. */
   *step(dir: Inode, part: string, at: string, want: Want, precise: boolean): Asking<Name | typeof RAW> {
+    const kept = this.kept(dir, part, want)
+    if (kept !== undefined) return kept
+    const { cache } = this
+    const t = cache.stamp
+    const sent = cache.clock.read()
+    const out = (yield this.question(at, precise)) as Stats | Failed
+    const name = this.learn(dir, part, out, t, sent, precise)
+    if (name !== RAW && this.isToWatch(name)) yield* this.watch(name, at)
+    return name
+  }
+
+  /** What is kept of `part` in `dir`, if that will do. */
+  kept(dir: Inode, part: string, want: Want): Name | undefined {
     const { cache } = this
     const known = dir.children?.get(part)
     const now = cache.clock.at
@@ -69,18 +92,20 @@ export class Components {
         return name
       }
     }
-    if (want === 'parent') return cache.named(dir, part)
-    return yield* this.#lookup(dir, part, at, precise)
+    return want === 'parent' ? cache.named(dir, part) : undefined
   }
 
-  *#lookup(dir: Inode, part: string, at: string, precise: boolean): Asking<Name | typeof RAW> {
-    const { cache } = this
-    const t = cache.stamp
-    const sent = cache.clock.read()
+  /** What is asked below of the name that is found at `at`. */
+  question(at: string, precise: boolean): Call<Op> {
     const { path, dentry } = this.#request(at)
-    const stats = precise
-      ? yield* attempt('getattr', { path, dentry, follow: false, precise })
-      : yield* attempt('lookup', { path, dentry })
+    return (precise
+      ? new Call('getattr', { path, dentry, follow: false, precise })
+      : new Call('lookup', { path, dentry })) as unknown as Call<Op>
+  }
+
+  /** Keeps the answer to a question of stamp `t` and time `sent`. */
+  learn(dir: Inode, part: string, stats: Stats | Failed, t: number, sent: number, precise: boolean): Name | typeof RAW {
+    const { cache } = this
     if (stats instanceof Failed && stats.errno !== 'ENOENT') return RAW
     const inode = stats instanceof Failed ? undefined : cache.inodeOf(stats)
     if (!(stats instanceof Failed) && inode === undefined) return RAW
@@ -88,7 +113,7 @@ export class Components {
     const keep = cache.freshAt(name, t) && name.slot !== -1
     if (inode !== undefined && keep) {
       cache.keepAttrs(inode, stats as Stats, t, sent, precise)
-      cache.offer(inode.attrs, stats as Stats)
+      cache.offer(inode, stats as Stats)
     }
     const type = stats instanceof Failed ? 0 : typeOf(stats.mode)
     // True of some moment of this walk, and not to be kept.
@@ -106,8 +131,14 @@ export class Components {
     }
     if (name.state !== POSITIVE || name.inode !== inode) cache.touch(name)
     cache.setPositive(name, type, inode, sent + cache.limits.ttlMs)
-    if (this.watches && inode !== undefined && type === S_IFDIR) yield* watch(cache, inode, at)
     return name
+  }
+
+  isToWatch(name: Name): boolean {
+    return this.watches && name.inode !== undefined && name.type === S_IFDIR && this.cache.holds(name)
+  }
+  watch({ inode }: Name, at: string): Asking<void> {
+    return watch(this.cache, inode as Inode, at)
   }
 
   /** A link's target; RAW for one that only the kernel can follow. */

@@ -1,9 +1,8 @@
 /** The tables, what may be kept in them, and their bounds. */
-import type { Capabilities, StatFields, Stats } from '../../lib/layer.js'
-import { keepStats, makeStats, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
+import type { Capabilities, Stats } from '../../lib/layer.js'
+import { makeStats, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
 import { Clock } from './clock.js'
 import {
-  ATTRS_BYTES,
   bytesOf,
   INODE_BYTES,
   Inode,
@@ -101,8 +100,10 @@ export class DCache {
       if (this.inodeCount > 2 * this.nameCount + 1024)
         for (const other of this.#inodes.all()) if (other !== inode) this.settled(other)
     }
-    if (inode.isAnother(stats)) this.forgetBelow(inode)
-    if (inode.hasChanged(stats)) this.forgetInode(inode)
+    if (known !== undefined) {
+      if (inode.isAnother(stats)) this.forgetBelow(inode)
+      if (inode.hasChanged(stats)) this.forgetInode(inode)
+    }
     if (stats.nlink > 1 && typeOf(stats.mode) !== S_IFDIR) this.sawLinks = true
     inode.meet(stats)
     return inode
@@ -121,14 +122,15 @@ export class DCache {
     if (stats.nlink > 1 && typeOf(stats.mode) !== S_IFDIR && !this.fresh(this.links, t)) return
     const rest = this.#unmoved(stats)
     if (rest === 0 && !this.#isUnread(inode, t)) return
-    if (inode.attrs === undefined) this.#weigh(inode, ATTRS_BYTES)
-    else this.#dropAttrs(inode)
-    inode.attrs = keepStats(stats)
+    this.#dropAttrs(inode)
+    inode.keep(stats)
+    inode.known = true
+    if (inode.isPrecise) this.reweigh(inode)
     inode.attrsAt = this.stamp
     inode.precise = precise
     inode.moves = rest === 0
     if (inode.moves) this.movable++
-    inode.attrsUntil = at + (inode.moves ? this.limits.ttlMs : Math.min(this.limits.ttlMs, rest))
+    inode.attrsUntil = at + (inode.moves ? this.limits.ttlMs : Math.floor(Math.min(this.limits.ttlMs, rest)))
   }
   /** For how long no reading can move this access time, in milliseconds. */
   #unmoved({ dev, mode, atimeMs, mtimeMs, ctimeMs }: Stats): number {
@@ -144,27 +146,26 @@ export class DCache {
     if (inode.readers > 0 || inode.readAt > t || typeOf(inode.mode) === S_IFLNK) return false
     return reading.busy === 0 && reading.changed <= t
   }
-  /** The attributes that are kept of `inode`, if they still hold. */
-  attrsOf(inode: Inode): StatFields | undefined {
-    const { attrs } = inode
-    if (attrs === undefined || this.clock.at >= inode.attrsUntil) return undefined
-    if (!inode.moves || this.#isUnread(inode, inode.attrsAt)) return attrs
-    return undefined
+  /** Whether the attributes that are kept of `inode` still hold. */
+  knows(inode: Inode): boolean {
+    if (!inode.known || this.clock.at >= inode.attrsUntil) return false
+    return !inode.moves || this.#isUnread(inode, inode.attrsAt)
   }
 
   #offered: Stats | undefined = undefined
-  #offeredFor: StatFields | undefined = undefined
-  /** The reply that `attrs` were just kept from: it is nobody's yet, and need not be made again. */
-  offer(attrs: StatFields | undefined, reply: Stats): void {
+  #offeredFor: Inode | undefined = undefined
+  /** The reply that the attributes of `inode` were just kept from: it is nobody's yet, and need not be made again. */
+  offer(inode: Inode, reply: Stats): void {
+    if (!inode.known) return
     this.#offered = reply
-    this.#offeredFor = attrs
+    this.#offeredFor = inode
   }
-  /** A reply with what `attrs` say, for one to have. */
-  replyOf(attrs: StatFields): Stats {
-    const offered = this.#offeredFor === attrs ? this.#offered : undefined
+  /** A reply with the attributes of `inode`, for one to have. */
+  replyOf(inode: Inode): Stats {
+    const offered = this.#offeredFor === inode ? this.#offered : undefined
     this.#offered = undefined
     this.#offeredFor = undefined
-    return offered ?? makeStats(attrs)
+    return offered ?? makeStats(inode)
   }
 
   /** A reading of `inode` begins; undefined: of which, is not known. */
@@ -203,9 +204,11 @@ export class DCache {
     return found
   }
 
-  /** Keeps where a path leads, as it was spelt. */
-  remember(path: string, r: Resolved): void {
-    this.memo.set(path, r)
+  /** Keeps where a path leads, as it was spelt; `before` is what the memo has just said of it. */
+  remember(path: string, r: Resolved, before: Resolved | undefined): void {
+    if (before === r) return
+    if (before === undefined) this.memo.add(path, r)
+    else this.memo.replace(path, r)
     this.#shrink()
   }
 
@@ -259,12 +262,14 @@ export class DCache {
   }
 
   forgetAttrs(inode: Inode): void {
-    if (inode.attrs === undefined) return
+    const wasPrecise = inode.isPrecise
     this.#dropAttrs(inode)
-    this.#weigh(inode, -ATTRS_BYTES)
+    if (wasPrecise) this.#reweigh(inode)
   }
   #dropAttrs(inode: Inode): void {
-    inode.attrs = undefined
+    if (this.#offeredFor === inode) this.#offeredFor = undefined
+    inode.known = false
+    inode.dropPrecise()
     if (inode.moves) this.movable--
     inode.moves = false
   }
@@ -309,12 +314,6 @@ export class DCache {
     }
   }
 
-  /** Counts `more` bytes for what is kept with `inode`. */
-  #weigh(inode: Inode, more: number): void {
-    inode.bytes += more
-    this.#bytes += more
-    if (more > 0) this.#shrink()
-  }
   /** Counts again what is kept with `inode`. */
   reweigh(inode: Inode): void {
     this.#reweigh(inode)

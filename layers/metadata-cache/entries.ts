@@ -1,6 +1,6 @@
 /** What the cache is made of: inodes, names in directories, and where whole paths lead. */
-import type { Dentry, Path, StatFields, Stats } from '../../lib/layer.js'
-import { Failed, Replied, S_IFMT } from '../../lib/layer.js'
+import type { Dentry, Path, Stats } from '../../lib/layer.js'
+import { Failed, KeptStats, Replied, S_IFMT } from '../../lib/layer.js'
 
 export interface Limits {
   readonly ttlMs: number
@@ -15,28 +15,33 @@ export interface Tracked {
   busy: number
 }
 
-/** One file, whatever its names. Each kept fact ends at its own time, in the cache's clock. */
-export class Inode implements Tracked {
-  busy = 0
-  /** Open files of it that may write: that is not seen, so its attributes are not kept. */
-  hidden = 0
+/**
+ * One file, whatever its names. Each kept fact ends at its own time, in the cache's clock. Its attributes are its own
+ * fields: one object a file, since what is kept of many files is copied by the garbage collector and missed by the
+ * processor's caches. Of attributes that are not kept, type, size and times say what it was when it was last met.
+ */
+export class Inode extends KeptStats implements Tracked {
+  /** All of its attributes are kept. */
+  known = false
+  attrsUntil = 0
+  /** They carry nanoseconds. */
+  precise = false
+  /** A reading may move the access time. */
+  moves = false
+  /** The stamp at which they were kept. */
+  attrsAt = 0
   /** Open files of it that only read, and listings under way: what they may move is not kept. */
   readers = 0
   /** When a reading last ended. */
   readAt = 0
+
+  busy = 0
+  /** Open files of it that may write: that is not seen, so its attributes are not kept. */
+  hidden = 0
   /** In the tables; what is not may be known there as another object. */
   held = false
   /** Names that lead here. */
   names = 0
-
-  attrs: StatFields | undefined = undefined
-  attrsUntil = 0
-  /** `attrs` carry nanoseconds. */
-  precise = false
-  /** A reading may move the access time in `attrs`. */
-  moves = false
-  /** The stamp at which they were kept. */
-  attrsAt = 0
 
   target: string | undefined = undefined
   targetUntil = 0
@@ -55,20 +60,16 @@ export class Inode implements Tracked {
   listingUntil = 0
   watcher: { close(): void } | undefined = undefined
 
-  /** What tells that the same number is another file's now, or that somebody else changed it. */
-  mode = 0
-  size = 0
-  ctimeMs = Number.NaN
-  mtimeMs = Number.NaN
-  birthtimeMs = Number.NaN
   /** Estimated, without the children. */
   bytes = INODE_BYTES
 
   constructor(
-    readonly dev: number,
-    readonly ino: number,
+    dev: number,
+    ino: number,
     public changed: number,
-  ) {}
+  ) {
+    super(dev, ino)
+  }
 
   /** Whether `stats` are of another file, that has got this one's number. */
   isAnother(stats: Stats): boolean {
@@ -76,7 +77,13 @@ export class Inode implements Tracked {
   }
   /** Whether it has changed since it was last met, perhaps from outside. */
   hasChanged(stats: Stats): boolean {
-    return this.isAnother(stats) || this.ctimeMs !== stats.ctimeMs || this.mtimeMs !== stats.mtimeMs
+    return (
+      this.isAnother(stats) ||
+      this.ctimeMs !== stats.ctimeMs ||
+      this.mtimeMs !== stats.mtimeMs ||
+      this.size !== stats.size ||
+      this.mode !== stats.mode
+    )
   }
   meet(stats: Stats): void {
     this.mode = stats.mode
@@ -86,6 +93,9 @@ export class Inode implements Tracked {
     this.birthtimeMs = stats.birthtimeMs
   }
 }
+
+/** Later than any time: a small integer, since V8 keeps a field that ever was another number as an object of its own. */
+const ENDLESS = 2 ** 31 - 1
 
 export const UNKNOWN = 0
 export const NEGATIVE = 1
@@ -116,20 +126,22 @@ export class Name implements Tracked {
     made.state = inode === undefined ? NEGATIVE : POSITIVE
     made.type = type
     made.inode = inode
-    made.until = Number.POSITIVE_INFINITY
+    made.until = ENDLESS
     return made
   }
 }
 
-/** Where a whole path leads. Made by a walk, and good for as long as nothing moved and its last name is the same. */
-export class Resolved implements Dentry {
+/**
+ * Where a whole path leads. Made by a walk, and good for as long as nothing moved and its last name is the same. To
+ * `resolve` it is the reply itself.
+ */
+export class Resolved extends Replied<'resolve'> implements Dentry {
   security: unknown = undefined
   /** The namespace's stamp for which it was found. */
   gen = -1
   /** The last name's. */
   version = -1
   until = 0
-  readonly verdict: Replied<'resolve'> | Failed
   /** Where the link in the last component leads. */
   follows: Resolved | undefined = undefined
 
@@ -143,7 +155,8 @@ export class Resolved implements Dentry {
     /** Why the path leads nowhere: a component in the middle. */
     readonly failed: Failed | undefined,
   ) {
-    this.verdict = failed ?? new Replied<'resolve'>(this)
+    super(undefined as never)
+    ;(this as { value: Dentry }).value = this
   }
 }
 
@@ -151,8 +164,8 @@ export const typeOf = (mode: number): number => mode & S_IFMT
 
 // Estimates, from the number of fields and map entries and rounded up; the bound in bytes is as good as these.
 export const NAME_BYTES = 240
-export const INODE_BYTES = 360
-export const ATTRS_BYTES = 560
+export const INODE_BYTES = 480
+export const PRECISE_BYTES = 560
 export const MEMO_BYTES = 260
 export const ITEM_BYTES = 64
 
@@ -160,7 +173,7 @@ export const ITEM_BYTES = 64
 export const bytesOf = (inode: Inode): number => {
   const { target, listing, xattrs, xattrNames } = inode
   let bytes = INODE_BYTES
-  if (inode.attrs !== undefined) bytes += ATTRS_BYTES
+  if (inode.isPrecise) bytes += PRECISE_BYTES
   if (target !== undefined) bytes += 2 * target.length
   if (listing !== undefined) for (const name of listing.keys()) bytes += ITEM_BYTES + 2 * name.length
   if (xattrs !== undefined) {

@@ -57,10 +57,11 @@ const codec = closed(
  */
 export const metadataCache = (options?: MetadataCacheOptions): MetadataCache => {
   const given = decodeOptions('metadataCache', codec, options)
-  const ttlMs = given.ttlMs ?? 1000
+  // Of whole milliseconds, as the clock's: nothing is kept longer than was said.
+  const ttlMs = Math.floor(given.ttlMs ?? 1000)
   const limits = {
     ttlMs,
-    negativeTtlMs: given.negativeTtlMs ?? ttlMs,
+    negativeTtlMs: Math.floor(given.negativeTtlMs ?? ttlMs),
     maxEntries: given.maxEntries ?? 65536,
     maxBytes: given.maxBytes ?? 64 * 1024 * 1024,
   }

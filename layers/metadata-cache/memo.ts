@@ -24,15 +24,18 @@ export class Memo {
     const found = this.#young.get(path)
     if (found !== undefined || this.#old.size === 0) return found
     const old = this.#old.get(path)
-    if (old !== undefined) this.#put(path, old)
+    if (old !== undefined) this.add(path, old)
     return old
   }
 
-  set(path: string, r: Resolved): void {
-    if (this.#young.get(path) !== r) this.#put(path, r)
+  /** In the place of what `get` has just found. */
+  replace(path: string, r: Resolved): void {
+    if (this.#young.has(path)) this.#young.set(path, r)
+    else this.add(path, r)
   }
-  #put(path: string, r: Resolved): void {
-    if (!this.#young.has(path)) this.#youngBytes += MEMO_BYTES + 2 * path.length
+  /** Where `get` has just found nothing. */
+  add(path: string, r: Resolved): void {
+    this.#youngBytes += MEMO_BYTES + 2 * path.length
     this.#young.set(path, r)
     // Half of the entries, and an eighth of the bytes: the rest is for what is true.
     if (this.#young.size * 2 < this.maxEntries && this.#youngBytes * 8 < this.maxBytes) return

@@ -143,10 +143,9 @@ const getattr = <O extends 'lookup' | 'getattr'>(
         return r.failed ?? NOENT
       }
       const { inode } = r
-      const attrs = inode && cache.attrsOf(inode)
-      if (attrs === undefined || (precisely(req) && inode?.precise !== true)) return AROUND
+      if (inode === undefined || !cache.knows(inode) || (precisely(req) && !inode.precise)) return AROUND
       c.hits++
-      return new Replied<O>(makeStats(attrs) as Reply<O>)
+      return new Replied<O>(makeStats(inode) as Reply<O>)
     },
     reply(value, req: Request<O> & About) {
       // Which inode it is comes for nothing.
@@ -163,8 +162,8 @@ const getattr = <O extends 'lookup' | 'getattr'>(
       const r = yield* walker.walk(req.path, follows(req), 'inode', precise, req.dentry !== undefined)
       if (r === RAW) return yield* attempt(op, req)
       if (!r.exists) return r.failed ?? NOENT
-      const attrs = r.inode && cache.attrsOf(r.inode)
-      if (attrs !== undefined && (!precise || r.inode?.precise === true)) return cache.replyOf(attrs) as Reply<O>
+      const { inode: met } = r
+      if (met !== undefined && cache.knows(met) && (!precise || met.precise)) return cache.replyOf(met) as Reply<O>
       const t = cache.stamp
       const at = cache.clock.read()
       const out = yield* attempt(op, req)
@@ -199,7 +198,7 @@ export const reads = (c: Cache): ExtensionMap => ({
       const r = c.walker.known(req.path, req.dentry, req.follow)
       if (r === undefined) return AROUND
       c.hits++
-      return r.verdict
+      return r.failed ?? r
     },
     *around(req): Around<'resolve'> {
       c.misses++

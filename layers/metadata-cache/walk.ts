@@ -1,5 +1,5 @@
 /** Path resolution over what is kept, which asks below for what is not. namei of a cache. */
-import { type Asking, type Dentry, Failed, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
+import { type Asking, type Dentry, Failed, S_IFDIR, S_IFLNK, type Stats, uncurryThis } from '../../lib/layer.js'
 import { RAW, type Want } from './asking.js'
 import { Components } from './components.js'
 import type { DCache } from './dcache.js'
@@ -11,6 +11,7 @@ const MAX_LINKS = 40
 /** Longer paths are left to the lower: it knows best which of them are too long. */
 const MAX_CHARS = 1024
 const LOOP = Failed.of('ELOOP')
+const startsWith = uncurryThis(String.prototype.startsWith as (this: string, head: string) => boolean)
 
 export class Walker {
   readonly components: Components
@@ -79,10 +80,27 @@ export class Walker {
     this.#remember(path, cache.memo.get(path), at, false, false, name, undefined, Math.min(dir.until, name.until))
   }
 
+  /** The directory that was found last, by its own name, and that name without a slash after it. */
+  #last: Resolved | undefined
+  #lastText = ''
+
   /** What is known of the directory of a path that ends at `cut`. */
   #directory(path: string, cut: number): Resolved | undefined {
-    const r = this.known(cut === 0 ? '/' : path.slice(0, cut), undefined, true)
-    return r?.exists === true && r.name.type === S_IFDIR ? r : undefined
+    const last = this.#last
+    if (last !== undefined && cut === this.#lastText.length && startsWith(path, this.#lastText)) {
+      if (this.#holds(last) && this.cache.clock.now() < last.until) {
+        last.name.used = true
+        return last
+      }
+    }
+    const text = path.slice(0, cut)
+    const r = this.known(cut === 0 ? '/' : text, undefined, true)
+    if (r?.exists !== true || r.name.type !== S_IFDIR) return undefined
+    if (isAt(r, text)) {
+      this.#last = r
+      this.#lastText = text
+    }
+    return r
   }
 
   /**
@@ -98,11 +116,21 @@ export class Walker {
     const now = cache.clock.read()
     const cut = cutOf(path)
     const directory = cut === -1 ? undefined : this.#directory(path, cut)
-    if (directory?.inode !== undefined && !(strict && directory.path !== path.slice(0, Math.max(1, cut)))) {
+    const isPlain = directory !== undefined && isAt(directory, path.slice(0, cut))
+    if (directory?.inode !== undefined && (isPlain || !strict)) {
       const part = path.slice(cut + 1)
-      const at = directory.path === '/' ? `/${part}` : `${directory.path}/${part}`
+      // The same string: what is kept of many paths is kept once.
+      const at = isPlain ? path : directory.path === '/' ? `/${part}` : `${directory.path}/${part}`
       if (at.length > MAX_CHARS) return RAW
-      const step = yield* this.components.step(directory.inode, part, at, want, precise)
+      const { components } = this
+      let step: Name | typeof RAW | undefined = components.kept(directory.inode, part, want)
+      if (step === undefined) {
+        // As in `components.step`, without a generator of its own.
+        const t = cache.stamp
+        const out = (yield components.question(at, precise)) as Stats | Failed
+        step = components.learn(directory.inode, part, out, t, now, precise)
+        if (step !== RAW && components.isToWatch(step)) yield* components.watch(step, at)
+      }
       if (step === RAW || this.#moved(t0)) return RAW
       // A link that is to be followed is a longer way.
       if (step.type !== S_IFLNK || !(follow || strict)) {
@@ -240,10 +268,13 @@ export class Walker {
     r.gen = cache.space.changed
     r.version = name.changed
     r.until = until
-    if (path !== undefined) cache.remember(path, r)
+    if (path !== undefined) cache.remember(path, r, before)
     return r
   }
 }
+
+/** Whether a path that leads to `r` is spelt as its own name: `text`, which the root has no slash in. */
+const isAt = (r: Resolved, text: string): boolean => r.path === (text === '' ? '/' : text)
 
 /** Where the last component of a plainly spelt path begins: the index of its slash; -1 for one that is not so plain. */
 const cutOf = (path: string): number => {

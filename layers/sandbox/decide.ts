@@ -80,7 +80,7 @@ export class Ruleset {
 
   /** The actions that are allowed on `path`, and LEADS. */
   judge(path: string): number {
-    return this.judgeText(path) & ~PLAIN
+    return this.#kept === undefined ? this.#say(path) : this.judgeText(path) & ~PLAIN
   }
 
   /** The same, and PLAIN. */
@@ -93,7 +93,10 @@ export class Ruleset {
     return mask
   }
   #look(path: string): number {
-    return this.#allowed(path) | (this.#leads(path) ? LEADS : 0) | (isPlain(path) ? PLAIN : 0)
+    return this.#say(path) | (isPlain(path) ? PLAIN : 0)
+  }
+  #say(path: string): number {
+    return this.#allowed(path) | (this.#leads(path) ? LEADS : 0)
   }
 
   /** The same, remembered beside the dentry for as long as somebody keeps that. */

@@ -418,6 +418,35 @@ test('ttl: changes from outside are seen in time, also in a program that never r
   while (fs.statSync('/f').size === 4) if (performance.now() - begun > 5000) break
   t.is(fs.statSync('/f').size, 6)
 })
+test('the directory that was found last is looked for again once it has moved, or its time is over', async (t) => {
+  for (const ttlMs of [60_000, 20]) {
+    const { fs, bare } = setUp({ ttlMs })
+    fs.mkdirSync('/d')
+    fs.writeFileSync('/d/first', '')
+    fs.statSync('/d/first')
+    fs.existsSync('/d/none')
+    const outside = ttlMs === 20
+    const by = outside ? bare : fs
+    by.renameSync('/d', '/e')
+    by.mkdirSync('/d')
+    bare.writeFileSync('/d/second', '')
+    if (outside) await new Promise((resolve) => setTimeout(resolve, 30))
+    t.true(fs.existsSync('/d/second'))
+    t.false(fs.existsSync('/e/second'))
+    t.true(fs.existsSync('/e/first'))
+  }
+})
+
+test('a reply that was made ready and not given out is not given out after a change', (t) => {
+  const { fs } = setUp()
+  fs.writeFileSync('/f', '')
+  fs.accessSync('/f', 4)
+  fs.chmodSync('/f', 0o600)
+  fs.statSync('/f')
+  // Spelt as nobody has yet, so that the path is walked.
+  t.is(fs.statSync('//f').mode & 0o777, 0o600)
+})
+
 test('ttl 0 keeps nothing and hooks nothing', (t) => {
   const { cache } = setUp({ ttlMs: 0 })
   t.deepEqual(cache.extensions, {})
