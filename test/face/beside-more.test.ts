@@ -52,6 +52,19 @@ beside('a signal that fires at once, in the same turn', async (fs, dir) => {
   return (await Promise.all(calls)).map((each) => name(Array.isArray(each) ? each[0] : each))
 })
 
+beside('whose memory the bytes of a small file are in', async (fs, dir) => {
+  const f = `${dir}/small`
+  fs.writeFileSync(f, 'abc')
+  const place = ({ buffer }: Buffer): unknown => (buffer.byteLength === Buffer.poolSize ? 'the pool' : 'its own')
+  const [, called1] = (await called((cb) => fs.readFile(f, cb))) as [unknown, Buffer]
+  const [one, two] = [fs.readFileSync(f), fs.readFileSync(f)]
+  one.fill('x')
+  const handle = await fs.promises.open(f)
+  const read = await handle.readFile()
+  await handle.close()
+  return [place(one), String(two), place(called1), place(await fs.promises.readFile(f)), place(read)]
+})
+
 beside('what an Error of a promise shows', async (fs, dir) => {
   const stacks: unknown[] = []
   const look = async (run: () => Promise<unknown>): Promise<void> => {
