@@ -46,13 +46,21 @@ export const prepare = (node: Node, start: number, end: number): void => {
 const asBuffer = (view: NodeJS.ArrayBufferView): Buffer =>
   Buffer.isBuffer(view) ? view : Buffer.from(view.buffer, view.byteOffset, view.byteLength)
 
+/** As memfs's own read, which moves atime where relatime would not. */
 export const readFrom = (
   node: Node,
   into: NodeJS.ArrayBufferView,
   offset: number,
   length: number,
   position: number,
-): number => node.read(asBuffer(into), offset, length, position)
+): number => {
+  const count = Math.min(length, into.byteLength - offset, node.getSize() - position)
+  if (count <= 0) return 0
+  const pages = paged.get(node)
+  return pages === undefined
+    ? node.buf.copy(asBuffer(into), offset, position, position + count)
+    : pages.read(asBuffer(into), offset, count, position)
+}
 
 export const writeTo = (
   node: Node,

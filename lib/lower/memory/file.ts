@@ -94,9 +94,8 @@ export const fileOps = (v: MemoryVolume): Pick<MemoryOps, FileOp> => {
       const own = position === null || position < 0
       const at = own ? file.position : Number(position)
       if (typeof position === 'bigint' && position + BigInt(length) > OFFSET_MAX) return EINVAL
-      const last = node.atime
       const count = readFrom(node, buffer, offset, length, at)
-      wasRead(node, last)
+      wasRead(node)
       if (own) file.position = at + count
       return count
     },
@@ -176,9 +175,8 @@ export const fileOps = (v: MemoryVolume): Pick<MemoryOps, FileOp> => {
       if (count <= 0) return 0
       if (from.node === to.node && offset < offsetOut + count && offsetOut < offset + count) return EINVAL
       const buffer = Buffer.allocUnsafe(count)
-      const last = from.node.atime
       readFrom(from.node, buffer, 0, count, offset)
-      wasRead(from.node, last)
+      wasRead(from.node)
       return writeAt(to, buffer, 0, count, offsetOut, caller)
     },
   }

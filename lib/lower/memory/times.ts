@@ -34,8 +34,8 @@ export const now = (): Stamp => {
   return new Stamp(sec, Math.min(Math.round((ms - sec * 1000) * 1e6), 999_999_999))
 }
 
-/** Up to Node 20, libuv sets times in microseconds. */
-const WHOLE_MICROSECONDS = Number.parseInt(process.versions.node, 10) < 22
+/** libuv sets times in microseconds up to 1.51, which later releases of Node 22 still have. */
+const WHOLE_MICROSECONDS = Number.parseFloat(process.versions.uv) < 1.52
 
 /** Seconds as utimes() has them, cut off as libuv does. */
 export const fromSeconds = (seconds: number): Stamp => {
@@ -63,13 +63,10 @@ export const touch = (node: Node, at: Stamp = now()): void => {
 
 const DAY_MS = 86_400_000
 
-/**
- * It was read: atime moves as Linux moves it by default (relatime), when it is not newer than the last change, or a day
- * old.
- * @param last its atime before memfs touched it
- */
-export const read = (node: Node, last: Date): void => {
-  const at = last.getTime()
-  const stale = msOf(last) <= msOf(node.mtime) || msOf(last) <= msOf(node.ctime) || Date.now() - at > DAY_MS
-  node.atime = stale ? now() : last
+/** It was read: atime moves as by Linux's default (relatime), when it is not newer than the last change, or a day old. */
+export const read = (node: Node): void => {
+  const { atime } = node
+  const at = msOf(atime)
+  const stale = at <= msOf(node.mtime) || at <= msOf(node.ctime) || Date.now() - at > DAY_MS
+  if (stale) node.atime = now()
 }
