@@ -208,7 +208,7 @@ export const coherence = (c: Cache): ExtensionMap => {
       if (name !== undefined && fresh) there(name, S_IFREG, undefined, cache.clock.at)
       // Else the name may have led elsewhere when the request arrived.
       const inode = alone ? before : undefined
-      files.opened(fd, writes(flags), inode)
+      files.opened(fd, writes(flags), inode, req.dentry)
       // Attributes may be kept of what has just been opened.
       if (writes(flags) && inode === undefined && !(alone && fresh) && !cache.isEmpty) yield* files.settle()
       return fd as Reply<O>
@@ -222,7 +222,7 @@ export const coherence = (c: Cache): ExtensionMap => {
       const name = yield* locate(req.path, req.dentry, follows(req), wantedBy(req.flags), cx)
       if (!(name instanceof Failed)) return yield* open(op, req, name)
       const fd = yield* doomed(op, req, name)
-      if (!(fd instanceof Failed)) files.opened(fd as number, writes(req.flags), undefined)
+      if (!(fd instanceof Failed)) files.opened(fd as number, writes(req.flags), undefined, req.dentry)
       return fd
     }
     hardened(far)
@@ -244,7 +244,7 @@ export const coherence = (c: Cache): ExtensionMap => {
         const name = cache.isEmpty ? undefined : near(req.path, req.dentry, follows(req), 'inode')
         // The name may have led elsewhere when the request arrived.
         const isSure = name !== undefined && cache.freshAt(name, files.openingSince)
-        files.opened(fd as number, false, isSure ? name.inode : undefined)
+        files.opened(fd as number, false, isSure ? name.inode : undefined, req.dentry)
         return fd
       },
       error(errno, req: Request<O>, cx: Context) {
@@ -316,8 +316,8 @@ export const coherence = (c: Cache): ExtensionMap => {
     open: opening('open'),
     create: opening('create'),
     tmpfile: {
-      reply(fd) {
-        files.opened(fd, true, undefined)
+      reply(fd, req) {
+        files.opened(fd, true, undefined, req.dentry)
         return fd
       },
     },

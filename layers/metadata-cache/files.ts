@@ -1,5 +1,5 @@
 /** Open files by inode. Their reads and writes are not watched: what those may change is not kept meanwhile. */
-import { type Asking, attempt, Failed } from '../../lib/layer.js'
+import { type Asking, attempt, type Dentry, Failed } from '../../lib/layer.js'
 import type { DCache } from './dcache.js'
 import type { Inode } from './entries.js'
 
@@ -9,6 +9,8 @@ export class Open {
   constructor(
     readonly fd: number,
     readonly writes: boolean,
+    /** What it was opened by. */
+    readonly dentry: Dentry | undefined,
   ) {}
 }
 
@@ -26,10 +28,10 @@ export class Files {
   constructor(readonly cache: DCache) {}
 
   /** A file was opened. Its inode may come to be known later. */
-  opened(fd: number, writes: boolean, inode: Inode | undefined): Open {
+  opened(fd: number, writes: boolean, inode: Inode | undefined, dentry: Dentry | undefined): Open {
     const stale = this.byFd.get(fd)
     if (stale !== undefined) this.closed(stale)
-    const open = new Open(fd, writes)
+    const open = new Open(fd, writes, dentry)
     this.byFd.set(fd, open)
     if (!this.cache.stableInodes) {
       // It may be anything.
@@ -125,7 +127,8 @@ export class Files {
   }
   *#ask(open: Open): Asking<void> {
     if (open.closed || this.byFd.get(open.fd) !== open) return
-    const stats = yield* attempt('getattr', { path: '', fd: open.fd, follow: true, precise: false })
+    const { fd, dentry } = open
+    const stats = yield* attempt('getattr', { path: '', fd, follow: true, precise: false, dentry })
     if (stats instanceof Failed || open.closed || this.byFd.get(open.fd) !== open) return
     const inode = this.cache.inodeOf(stats)
     // A file without a usable number is none of those that the cache knows.

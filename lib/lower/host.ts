@@ -1,5 +1,6 @@
 /** node:fs, and what Linux has beyond it, as a lower. */
 import type { Lower, LowerOp } from '../lower.js'
+import type { Reply } from '../op.js'
 import { encodePath } from '../path-bytes.js'
 import { Failed } from '../verdict.js'
 import { hostAccessTimes } from './host/access-times.js'
@@ -42,6 +43,7 @@ export const hostLower = (): Lower => {
       ...ops,
       ...nativeOps(ops),
       access: accessOp(ops),
+      getattr: getattrOp(ops.getattr),
       opendir,
       readdir: exactReaddir(ops.readdir),
       readlink: exactReadlink(ops.readlink),
@@ -50,6 +52,29 @@ export const hostLower = (): Lower => {
   }
 }
 
+/**
+ * Of a file that was opened by a dentry, attributes are had before `async` returns, as they are of a name with one: a way
+ * through libuv's pool takes ten times as long.
+ */
+const getattrOp = (plain: LowerOp<'getattr'>): LowerOp<'getattr'> => ({
+  sync: plain.sync,
+  async(req, done, cx) {
+    if (req.fd === undefined || req.dentry === undefined) {
+      plain.async(req, done, cx)
+      return
+    }
+    let out: Reply<'getattr'> | Failed
+    try {
+      out = plain.sync(req, cx)
+    } catch (bug) {
+      done(bug, EINVAL)
+      return
+    }
+    done(null, out)
+  },
+})
+
+const EINVAL = Failed.of('EINVAL')
 const { existsSync } = originalFs
 
 /** Whether something is there is asked without an Error. */

@@ -31,6 +31,22 @@ test('node:fs’s own functions', (t) => {
   t.is(fs.promises.stat, nodeFs.promises.stat)
 })
 
+test('of a file that was opened by a dentry, attributes are had at once', (t) => {
+  const { getattr } = hostLower().ops
+  const path = `${dir}/opened`
+  nodeFs.writeFileSync(path, 'four')
+  const fd = nodeFs.openSync(path, 'r')
+  const dentry = { path, exists: true, isLink: false, security: undefined }
+  const answers: unknown[] = []
+  const ask = (of: number): void =>
+    getattr.async({ path: '', fd: of, follow: true, precise: false, dentry }, (bug, out) => answers.push(bug, out))
+  ask(fd)
+  nodeFs.closeSync(fd)
+  ask(0x7fff_fff0)
+  t.is((answers[1] as nodeFs.Stats).size, 4)
+  t.deepEqual([answers[0], answers[2], answers[3]], [null, null, Failed.of('EBADF')])
+})
+
 test('resolve agrees with the kernel, sync and async', async (t) => {
   const lower = hostLower()
   nodeFs.mkdirSync(`${dir}/r/s`, { recursive: true })
