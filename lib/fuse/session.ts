@@ -41,6 +41,9 @@ export const attributesOf = ({ path, fd, file }: Target): Request<'getattr'> => 
   precise: true,
 })
 
+/** How long a directory stays held below for the requests that come in a row. */
+const NEAR_MS = 10
+
 /** Seconds as the kernel has them. */
 class Valid {
   readonly seconds: number
@@ -102,6 +105,9 @@ export class Session {
   readonly #ops: { readonly [O in Op]: Ask }
   #caller: Caller
   readonly #own: OwnPlace | undefined
+  /** The directory that is held below, and until when. */
+  #near: Inode | undefined
+  #nearUntil = 0
 
   constructor(
     readonly x: Exchange,
@@ -168,6 +174,31 @@ export class Session {
     this.onLook(path)
   }
 
+  /**
+   * What comes next is probably about `dir`, or what is in it: it stays held below for a moment. Only where the kernel keeps
+   * names for longer than that, and judges who may pass the directories above; and only on the root's own filesystem, which
+   * is in use anyway.
+   * @returns whether it does
+   */
+  near(dir: Inode): boolean {
+    if (dir === this.#near) return true
+    const { entryTtl, defaultPermissions } = this.knobs
+    if (entryTtl * 1000 < NEAR_MS || !defaultPermissions || this.waits) return false
+    this.leave()
+    const path = dir.dev === this.table.root.dev ? this.table.pathOf(dir) : undefined
+    if (path === undefined) return false
+    this.x.lower.listing?.(path)
+    this.#near = dir
+    this.#nearUntil = performance.now() + NEAR_MS
+    return true
+  }
+  /** It may not be where it was. */
+  leave(): void {
+    if (this.#near === undefined) return
+    this.#near = undefined
+    this.x.lower.listing?.(undefined)
+  }
+
   /** What is asked from now on is the session's own. */
   asSelf(): void {
     this.cx = this.x.context(this.x.caller)
@@ -175,6 +206,7 @@ export class Session {
 
   /** Before a request is handled. */
   setCaller(wire: RequestWire): void {
+    if (this.#near !== undefined && performance.now() >= this.#nearUntil) this.leave()
     const { uid, gid, pid } = wire
     const last = this.#caller
     if (last.uid !== uid || last.gid !== gid || last.pid !== pid) {

@@ -13,7 +13,7 @@ import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { metadataCache, xattrElision } from '../../layers/index.js'
+import { metadataCache, sandbox, xattrElision } from '../../layers/index.js'
 import type { Exchange } from '../../lib/exchange.js'
 import { exchangeOf } from '../../lib/face/node-fs.js'
 import { FATTR_MODE, OPCODES } from '../../lib/fuse/abi.js'
@@ -176,4 +176,49 @@ rootedTest('a directory that is listed is walked to once for all of its names', 
   t.is(size('/in'), 'ENOENT')
   lower.listing?.(undefined)
   t.is(size('/in/two'), 'ENOENT')
+})
+
+rootedTest('requests in a row are about a directory that is held, for a moment and no longer', async (t) => {
+  const dir = folder(t)
+  const make = (path: string): void => mkdirSync(join(dir, path))
+  for (const path of ['in', 'in/one', 'in/two', 'other']) make(path)
+  const lookupIn = (s: Session, nodeid: number, name: string): number => {
+    const errno = ask(s, OPCODES.lookup, nodeid, text(name))
+    return errno === 0 ? s.out.view.getUint32(REPLY + ENTRY_OUT.nodeid, true) : 0 - (errno as number)
+  }
+  const cached = (ttlMs: number): Session => {
+    const made = sessionOf(stack(rooted(dir), [sandbox({ root: '/' }), xattrElision()]), [metadataCache({ ttlMs })])
+    void made.prepare()
+    return made
+  }
+  const s = cached(60_000)
+  const at = lookupIn(s, 1, 'in')
+  t.true(lookupIn(s, at, 'one') > 0)
+  renameSync(join(dir, 'in'), join(dir, 'out'))
+  t.true(lookupIn(s, at, 'two') > 0, 'as the kernel goes on too')
+  await setTimeout(15)
+  t.is(lookupIn(s, at, 'one'), 0, 'its time is over: absent')
+  renameSync(join(dir, 'out'), join(dir, 'in'))
+  t.true(lookupIn(s, at, 'one') > 0)
+  // By the mount itself: whatever is held is let go of.
+  const moved = Buffer.concat([u32(8, [[0, 1]]), text('in'), text('new')])
+  t.is(ask(s, OPCODES.rename, 1, moved), 0)
+  make('in')
+  make('in/three')
+  const again = lookupIn(s, 1, 'in')
+  t.not(again, at)
+  t.true(lookupIn(s, again, 'three') > 0)
+  t.true(lookupIn(s, at, 'two') > 0, 'under its new name')
+  t.is(lookupIn(s, at, 'three'), 0, 'known to be absent')
+  rmSync(join(dir, 'in/three'), { recursive: true })
+  t.is(ask(s, OPCODES.rmdir, 1, text('in')), 0)
+  make('in')
+  make('in/four')
+  t.true(lookupIn(s, lookupIn(s, 1, 'in'), 'four') > 0)
+  // Nothing is kept: nothing is held.
+  const bare = cached(1)
+  const there = lookupIn(bare, 1, 'in')
+  t.true(lookupIn(bare, there, 'four') > 0)
+  renameSync(join(dir, 'in'), join(dir, 'out'))
+  t.is(lookupIn(bare, there, 'four'), 0)
 })

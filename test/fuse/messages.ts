@@ -5,11 +5,12 @@ import { planOffload } from '../../lib/fuse/index.js'
 import { IN_HEADER, OUT_HEADER } from '../../lib/fuse/layout.js'
 import { handle, makeRequestWire } from '../../lib/fuse/serve.js'
 import { Session } from '../../lib/fuse/session.js'
-import { stack } from '../../lib/index.js'
+import { type Layer, stack } from '../../lib/index.js'
 
-export const sessionOf = (fs = stack()): Session => {
+/** @param taken layers that the kernel stands in for: beside those of `fs` */
+export const sessionOf = (fs = stack(), taken: readonly Layer[] = []): Session => {
   const x = exchangeOf(fs) as Exchange
-  const { knobs } = planOffload(x.layers, x.lower.capabilities)
+  const { knobs } = planOffload([...x.layers, ...taken], x.lower.capabilities)
   return new Session(x, { knobs, native: undefined })
 }
 const wire = makeRequestWire()

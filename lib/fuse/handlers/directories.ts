@@ -70,11 +70,12 @@ const list =
     const limit = Math.min(REPLY + w.u32(READ_IN.size), s.out.bytes.length)
     if (above === undefined) return fill(s, dir, listing, offset, limit, plus, undefined)
     const { lower } = s.x
-    lower.listing?.(above)
+    const isNear = s.near(dir)
+    if (!isNear) lower.listing?.(above)
     try {
       return fill(s, dir, listing, offset, limit, plus, above)
     } finally {
-      lower.listing?.(undefined)
+      if (!isNear) lower.listing?.(undefined)
     }
   }
 

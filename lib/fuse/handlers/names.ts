@@ -29,6 +29,7 @@ export const lookup = (s: Session, w: RequestWire): number => {
   const path = s.table.pathIn(dir, name)
   if (path === undefined) return -ENOENT
   s.looked(dir)
+  s.near(dir)
   const stats = lookupAt(s, path)
   if (stats instanceof Failed) {
     if (stats.errno !== 'ENOENT') return refused(stats)
@@ -89,6 +90,7 @@ const make =
     const { name } = w
     const path = s.table.pathIn(dir, name)
     if (path === undefined) return -ENOENT
+    s.near(dir)
     const failed: unknown = s.askAsCaller(w, op, making[op](path, w) as Request<O>)
     return failed instanceof Failed ? refused(failed) : made(s, dir, name, path)
   }
@@ -134,6 +136,8 @@ const remove =
     const target = op === 'unlink' ? dir.children?.get(name) : undefined
     // Only of what is open: all others would pay for it.
     const ghost = target?.handles === undefined ? undefined : openGhost(s, target, path)
+    if (op === 'rmdir') s.leave()
+    else s.near(dir)
     const failed = s.ask(op, { path, dentry: undefined })
     if (failed instanceof Failed) {
       dropGhost(s, ghost)
@@ -158,6 +162,7 @@ const renaming = (s: Session, w: RequestWire, newDirId: number, flags: number): 
   const path = table.pathIn(dir, name)
   const newPath = table.pathIn(newDir, name2)
   if (path === undefined || newPath === undefined) return -ENOENT
+  s.leave()
   const target = newDir.children?.get(name2)
   const ghost = flags === 0 && target !== undefined ? openGhost(s, target, newPath) : undefined
   const failed = s.ask('rename', { path, dentry: undefined, newPath, newDentry: undefined, flags })
@@ -185,6 +190,7 @@ export const link = (s: Session, w: RequestWire): number => {
   // The kernel asks it of a file without a name only where that was made so.
   const target = s.target(inode)
   if (target === undefined) return -ENOENT
+  s.near(dir)
   const failed = s.ask('link', { ...target, dentry: undefined, newPath, newDentry: undefined })
   if (failed instanceof Failed) return refused(failed)
   return made(s, dir, name, newPath)

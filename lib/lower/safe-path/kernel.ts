@@ -51,7 +51,7 @@ export class KernelResolver implements Resolver {
   }
 
   release(held: Held): void {
-    if (held !== this.root) this.raw.close(held)
+    if (held !== this.root && held !== this.#listedHeld) this.raw.close(held)
   }
 
   /** Whether what the kernel refused may be had: a link or `..` that needs our own reading, or a race. */
@@ -86,6 +86,13 @@ export class KernelResolver implements Resolver {
   parent(path: Path): Held | Failed {
     const bad = this.#bad(path)
     if (bad !== undefined) return bad
+    if (this.#listed !== undefined) {
+      const listed = this.#listedAbove(path)
+      if (listed !== undefined) return listed
+    }
+    return this.#parent(path)
+  }
+  #parent(path: Path): Held | Failed {
     const above = parentOf(path)
     if (above === '') return this.root
     const held = this.#open(relative(above), O_PATH | O_DIRECTORY)
@@ -95,7 +102,7 @@ export class KernelResolver implements Resolver {
 
   /** See `Lower.listing`. */
   listing(path: Path | undefined): void {
-    if (this.#listedHeld !== undefined) this.release(this.#listedHeld)
+    if (this.#listedHeld !== undefined) this.raw.close(this.#listedHeld)
     this.#listedHeld = undefined
     // A name in the root takes one call as it is.
     this.#listed = path === '/' ? undefined : path
@@ -104,8 +111,8 @@ export class KernelResolver implements Resolver {
   #listedAbove(path: Path): Held | undefined {
     if (parentOf(path) !== this.#listed || !isPlain(lastOf(path))) return undefined
     if (this.#listedHeld === undefined) {
-      const held = this.parent(path)
-      if (!(held instanceof Failed)) this.#listedHeld = held
+      const held = this.#parent(path)
+      if (!(held instanceof Failed) && held !== this.root) this.#listedHeld = held
     }
     return this.#listedHeld
   }
@@ -120,6 +127,7 @@ export class KernelResolver implements Resolver {
       if (result < 0) return failed(result)
       if ((raw.mode() & S_IFMT) !== S_IFLNK || !follow) return raw.stats(precise)
     }
+    if (path === this.#listed && this.#listedHeld !== undefined) return this.calls.stat(this.#listedHeld, precise)
     const held = this.hold(path, follow)
     if (held instanceof Failed) return held
     const stats = this.calls.stat(held, precise)
@@ -130,6 +138,12 @@ export class KernelResolver implements Resolver {
   open(path: Path, flags: number, mode: number): number | Failed {
     const bad = this.#bad(path)
     if (bad !== undefined) return bad
+    // What fails is asked for once more by its path, which tells why.
+    if (this.#listed !== undefined && (flags & (O_PATH | O_TMPFILE | O_NOFOLLOW)) === O_NOFOLLOW) {
+      const listed = this.#listedAbove(path)
+      const fd = listed === undefined ? -1 : this.raw.openat(listed, lastOf(path), flags & O_KNOWN, mode & 0o7777)
+      if (fd >= 0) return fd
+    }
     const known = (flags & O_PATH) !== 0 ? flags & WITH_PATH : flags & O_KNOWN
     const makes = (known & O_CREAT) !== 0 || (known & O_TMPFILE) === O_TMPFILE
     const fd = makes
