@@ -99,6 +99,8 @@ export class Session {
   onLook: ((path: string) => void) | undefined
   /** Whether what was made without a name can be given one: the lower can, and no layer is in the way. */
   readonly linksFiles: boolean
+  /** Whether a change of owner reaches a kernel that takes set-id bits away by itself. */
+  readonly chownKills: boolean
   readonly entryValid: Valid
   readonly attrValid: Valid
   readonly negativeValid: Valid
@@ -127,7 +129,9 @@ export class Session {
     const takes = takesIds && isRoot && capabilities.kernelFiles === true
     this.ids = native !== undefined && takes ? new CallerIds(native) : undefined
     this.absentXattrs = knobs.killpriv && knobs.attrTtl > 0 ? new AbsentXattrs(knobs.attrTtl * 1000) : undefined
-    this.linksFiles = capabilities.linksFiles === true && x.layers.every(isPlain)
+    const plain = x.layers.every(isPlain)
+    this.linksFiles = capabilities.linksFiles === true && plain
+    this.chownKills = capabilities.kernelFiles === true && plain
     this.entryValid = new Valid(knobs.entryTtl)
     this.attrValid = new Valid(knobs.attrTtl)
     this.negativeValid = new Valid(knobs.negativeTtl)

@@ -128,7 +128,8 @@ export const setattr = (s: Session, w: RequestWire): number => {
   if ((valid & FATTR_MTIME) !== 0) {
     set.mtimeNs = (valid & FATTR_MTIME_NOW) !== 0 ? now(s) : nsOf(w, SETATTR_IN.mtime, SETATTR_IN.mtimensec)
   }
-  if ((valid & FATTR_KILL_SUIDGID) !== 0 && set.mode === undefined) {
+  const isKilled = s.chownKills && (valid & (FATTR_UID | FATTR_GID)) !== 0
+  if ((valid & FATTR_KILL_SUIDGID) !== 0 && set.mode === undefined && !isKilled) {
     const stats = s.stats(target)
     const mode = stats instanceof Failed ? undefined : withoutSetId(stats)
     if (mode !== undefined) set.mode = mode

@@ -16,7 +16,7 @@ import { nodeCalls, O_PATH } from './node-calls.js'
 import { type Raw, raw } from './raw.js'
 
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants
-const { EINVAL: EINVAL_NUMBER, ENOSYS: ENOSYS_NUMBER, ENOENT: ENOENT_NUMBER } = constants.errno
+const { EBADF: EBADF_NUMBER, EINVAL: EINVAL_NUMBER, ENOSYS: ENOSYS_NUMBER, ENOENT: ENOENT_NUMBER } = constants.errno
 
 const EINVAL = Failed.of('EINVAL')
 const EOPNOTSUPP = Failed.of('ENOTSUP')
@@ -39,8 +39,13 @@ const make = (fast: Raw, all: Native): Calls => {
   const { at } = plain
   const pair = (name: string, newName: string): boolean => isPlain(name) && isLast(newName)
 
+  // Linux 6.6, and then chmod of a link is refused by the kernel itself.
+  const hasFchmodat2 = all.fchmodat(-1, '', 0, AT_EMPTY_PATH) === -EBADF_NUMBER
+
   const setattr = (held: Held, set: Attributes): Failed | undefined => {
-    if (set.mode !== undefined || set.size !== undefined) {
+    // All or nothing: what a link cannot be given is found out before anything else is changed.
+    const isAlone = hasFchmodat2 && set.uid === undefined && set.gid === undefined
+    if ((set.mode !== undefined && !isAlone) || set.size !== undefined) {
       const seen = fast.statx(held, '')
       if (seen < 0) return failed(seen)
       const isLink = (fast.mode() & S_IFMT) === S_IFLNK
