@@ -4,13 +4,14 @@ import {
   type Around,
   type Asking,
   attempt,
+  Call,
   type Context,
-  type Dentry,
   type Extension,
   Failed,
   NEXT,
   type Op,
   Replied,
+  type Reply,
   type Request,
 } from '../../lib/layer.js'
 import { Identities } from './identities.js'
@@ -120,7 +121,7 @@ export class Elision {
     moves.busy += own
     try {
       // Where nothing is known there is nothing to forget; what is being learnt just now is not kept.
-      if (misses && ids.table.size === 0) return yield* attempt(op, req)
+      if (misses && ids.table.size === 0) return (yield new Call(op, req) as unknown as Call<Op>) as Reply<O> | Failed
       const known = yield* ids.look(target, cx)
       if (misses && known instanceof Failed && known.errno === 'ENOENT') return yield* attempt(op, req)
       return yield* this.#perform(op, req, known instanceof Failed ? undefined : known)
@@ -134,9 +135,9 @@ export class Elision {
   /** A number that is free may become another file's. */
   readonly #removing = <O extends 'unlink' | 'rmdir' | 'rename'>(
     op: O,
-    targetOf: (req: Request<O>) => { path: string; dentry: Dentry | undefined },
+    targetOf: (req: Request<O>) => Target,
   ): Extension<O> => ({
-    around: (req: Request<O>, cx: Context) => this.#performAt(op, req, { ...targetOf(req), follow: false }, cx, true),
+    around: (req: Request<O>, cx: Context) => this.#performAt(op, req, targetOf(req), cx, true),
   })
 
   readonly extensions = this.#extensions()
@@ -211,9 +212,9 @@ export class Elision {
       setxattr: {
         around: (req, cx) => elision.#performAt('setxattr', req, req, cx, false),
       } satisfies Extension<'setxattr'>,
-      unlink: this.#removing('unlink', ({ path, dentry }) => ({ path, dentry })),
-      rmdir: this.#removing('rmdir', ({ path, dentry }) => ({ path, dentry })),
-      rename: this.#removing('rename', ({ newPath, newDentry }) => ({ path: newPath, dentry: newDentry })),
+      unlink: this.#removing('unlink', ({ path, dentry }) => ({ path, dentry, follow: false })),
+      rmdir: this.#removing('rmdir', ({ path, dentry }) => ({ path, dentry, follow: false })),
+      rename: this.#removing('rename', ({ newPath: path, newDentry: dentry }) => ({ path, dentry, follow: false })),
 
       setattr: {
         request: ({ set: { mode, uid, gid } }) =>

@@ -289,9 +289,12 @@ export const mutants = [
     ['(this.#moves.busy > 0 || this.#moves.changed > stamp)', 'this.#moves.changed > stamp'],
     ['if (at < known.until) return true', 'return true'],
     ['    known.forget(known.changed)\n    known.until', '    known.until'],
-    ["unlink: this.#removing('unlink', ({ path, dentry }) => ({ path, dentry })),", ''],
-    ["rmdir: this.#removing('rmdir', ({ path, dentry }) => ({ path, dentry })),", ''],
-    ["rename: this.#removing('rename', ({ newPath, newDentry }) => ({ path: newPath, dentry: newDentry })),", ''],
+    ["unlink: this.#removing('unlink', ({ path, dentry }) => ({ path, dentry, follow: false })),", ''],
+    ["rmdir: this.#removing('rmdir', ({ path, dentry }) => ({ path, dentry, follow: false })),", ''],
+    [
+      "rename: this.#removing('rename', ({ newPath: path, newDentry: dentry }) => ({ path, dentry, follow: false })),",
+      '',
+    ],
     ["around: (req, cx) => elision.#performAt('setxattr', req, req, cx, false),", ''],
     ["known.errno === 'ENOENT') return", "known.errno !== 'ENOENT') return"],
     [
