@@ -7,7 +7,7 @@ import { reads } from './reads.js'
 import { Cache } from './state.js'
 
 export interface MetadataCacheOptions {
-  /** How long an answer is kept, in milliseconds: what others change is seen after that. 0 keeps nothing. Default 1000. */
+  /** How long an answer is kept, in whole milliseconds: what others change is seen after that. Below 1 keeps nothing. Default 1000. */
   readonly ttlMs?: number
   /** The same for names that are not there. Default: `ttlMs`. */
   readonly negativeTtlMs?: number
