@@ -7,12 +7,7 @@ const load = (path) => `--import=${new URL(path, import.meta.url).href}`
 export default {
   files: ['test/**/*.test.ts', '!test/types/**'],
   extensions: { ts: 'module' },
-  // seed.js: properties meet the same random values at each run; PLYFS_SEED=N takes others, PLYFS_SEED=random new ones.
-  nodeArguments: [
-    load('scripts/ts-loader.mjs'),
-    load('test/seed.js'),
-    dist ? load('scripts/dist-loader.mjs') : '--conditions=plyfs-source',
-  ],
+  nodeArguments: [load('scripts/ts-loader.mjs'), dist ? load('scripts/dist-loader.mjs') : '--conditions=plyfs-source'],
   // A process a file, not a thread: tests replace node:fs, change directory and drop privileges.
   workerThreads: false,
   concurrency: 2,

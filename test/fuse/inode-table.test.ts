@@ -1,6 +1,6 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { type Inode, InodeTable } from '../../lib/fuse/inode-table.js'
+import { fc } from '../fc.js'
 
 const DIR = 0o040755
 const FILE = 0o100644

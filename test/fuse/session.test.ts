@@ -1,11 +1,11 @@
 /** The session without a mount: messages in, messages out. */
 import { constants } from 'node:os'
 import test from 'ava'
-import fc from 'fast-check'
 import { OPCODES } from '../../lib/fuse/abi.js'
 import { HANDLER_OF } from '../../lib/fuse/handlers/index.js'
 import { IN_HEADER } from '../../lib/fuse/layout.js'
 import { layer, stack } from '../../lib/index.js'
+import { fc } from '../fc.js'
 import { ask, sessionOf, text } from './messages.js'
 import { REQUESTS } from './wire-fixtures.js'
 

@@ -1,9 +1,9 @@
 /** Whatever comes in, decoding answers: a request whose every part lies within the message, or an errno. */
 import test from 'ava'
-import fc from 'fast-check'
 import { decode } from '../../lib/fuse/decode.js'
 import { ROW_OF } from '../../lib/fuse/opcodes.js'
 import { RequestWire } from '../../lib/fuse/wire.js'
+import { fc } from '../fc.js'
 import { REQUESTS } from './wire-fixtures.js'
 
 const ERRNOS = new Set([-5, -22, -27, -38])

@@ -1,7 +1,7 @@
 // Random operations on a small tree, performed through any calling convention, and everything that can be asked about it.
 import { constants } from 'node:fs'
-import fc from 'fast-check'
 import type { PlyFs } from '../../lib/index.js'
+import { fc } from '../fc.js'
 
 export interface Operation {
   readonly op: string

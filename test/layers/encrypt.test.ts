@@ -1,9 +1,9 @@
 import { constants } from 'node:fs'
 import test from 'ava'
-import fc from 'fast-check'
 import { encrypt, faults, passthrough, readOnly } from '../../layers/index.js'
 import { ConfigError, type PlyFs, stack } from '../../lib/index.js'
 import { memory, union } from '../../lib/lower/index.js'
+import { fc } from '../fc.js'
 import { Actor, everywhere, invoke, operations, survey } from '../laws/model.js'
 import { conventions } from './harness.js'
 

@@ -1,8 +1,8 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { type MountPoints, mountPoints } from '../../layers/mount-points.js'
 import { ConfigError, type PlyFs, stack } from '../../lib/index.js'
 import { memory } from '../../lib/lower/index.js'
+import { fc } from '../fc.js'
 import { Actor, invoke, operations } from '../laws/model.js'
 import { conventions } from './harness.js'
 

@@ -1,10 +1,10 @@
 // What an overlay has changed is kept as a whole or not at all.
 import test from 'ava'
-import fc from 'fast-check'
 import { overlay } from '../../layers/overlay/index.js'
 import { type PlyFs, stack } from '../../lib/index.js'
 import { memory } from '../../lib/lower/index.js'
 import { CommitConflict, changes, commit, discard } from '../../lib/overlay.js'
+import { fc } from '../fc.js'
 import { Actor, operations } from '../laws/model.js'
 import { plantPlain as plant, contentsOf as survey } from './overlay-support.js'
 

@@ -1,10 +1,10 @@
 // Random work by several at once, in each convention: a quota is never exceeded, nothing is half-written, all is counted.
 
 import test from 'ava'
-import fc from 'fast-check'
 import { quota, sandbox } from '../../layers/index.js'
 import { type PlyFs, stack } from '../../lib/index.js'
 import { memory } from '../../lib/lower/index.js'
+import { fc } from '../fc.js'
 
 const BYTES = 64
 const FILES = 5

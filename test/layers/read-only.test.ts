@@ -3,11 +3,11 @@ import nodeFs, { constants } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import fc from 'fast-check'
 import { readOnly } from '../../layers/read-only.js'
 import { type PlyFs, stack } from '../../lib/index.js'
 import { host, memory } from '../../lib/lower/index.js'
 import { OP, OPS } from '../../lib/op.js'
+import { fc } from '../fc.js'
 import { Actor, operations } from '../laws/model.js'
 
 test('has an extension for every opcode that writes', (t) => {

@@ -1,8 +1,8 @@
 // What must hold of any policy: found paths are passable, and nothing gains by being moved.
 import test from 'ava'
-import fc from 'fast-check'
 import { ALL, Decider, LEADS } from '../../layers/sandbox/decide.js'
 import { actionNames, type PolicyRule } from '../../layers/sandbox/policy.js'
+import { fc } from '../fc.js'
 
 const names = ['a', 'b', 'c', '.env', 'x\ny', 'ab']
 const name = fc.constantFrom(...names)

@@ -1,6 +1,5 @@
 // A path that is spelled canonically is looked up at once: it must lead where the walk, name by name, leads.
 import test from 'ava'
-import fc from 'fast-check'
 import { requestCount, sandbox } from '../../layers/index.js'
 import { Decider, type Ruleset } from '../../layers/sandbox/decide.js'
 import type { PolicyRule } from '../../layers/sandbox/policy.js'
@@ -15,6 +14,7 @@ import { memoryLower } from '../../lib/lower/memory.js'
 import type { Op, Reply } from '../../lib/op.js'
 import { lowerFace } from '../../lib/plyfs.js'
 import { Failed } from '../../lib/verdict.js'
+import { fc } from '../fc.js'
 
 type Steps = Generator<Call<Op>, Place | Failed, Reply<Op> | Failed>
 const caller = { uid: 0, gid: 0, pid: 1 }

@@ -1,9 +1,9 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { metadataCache, passthrough } from '../../layers/index.js'
 import { subdir } from '../../layers/subdir.js'
 import { ConfigError, type Layer, type PlyFs, stack } from '../../lib/index.js'
 import { memory } from '../../lib/lower/index.js'
+import { fc } from '../fc.js'
 import { Actor, everywhere, operations, survey } from '../laws/model.js'
 
 const numbers = (text: string): string => text.replaceAll(/"(ino|dev|[a-z]+(?:Ms|time))":"?[^,}]*"?,?/g, '')

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import test from 'ava'
-import fc from 'fast-check'
 import { memory, type PlyFs } from '../../lib/lower/index.js'
 import { withCaller } from '../../lib/plyfs.js'
+import { fc } from '../fc.js'
 
 const { O_CREAT, O_EXCL, O_NOATIME = 0, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants
 

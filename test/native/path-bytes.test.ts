@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import fc from 'fast-check'
 import { decodePath, encodePath } from '../../lib/path-bytes.js'
+import { fc } from '../fc.js'
 
 const bytesOf = (path: string): Buffer => {
   const encoded = encodePath(path)

@@ -1,6 +1,6 @@
 /** Random arguments: odd paths, odd flags, odd numbers. */
 import { constants } from 'node:fs'
-import fc from 'fast-check'
+import { fc } from '../fc.js'
 import {
   type BytesTerm,
   CONVENTIONS,

@@ -13,7 +13,7 @@ const { values } = parseArgs({
   },
 })
 const seconds = Number(values.seconds)
-const seed = values.seed === undefined ? undefined : Number(values.seed)
+const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed)
 const names = LOWERS.filter((name) => values.lower === 'all' || values.lower === name)
 if (names.length === 0 || !(seconds > 0) || Number.isNaN(seed)) {
   console.error('usage: npm run oracle -- [--seconds N] [--seed S] [--lower host|memory|all]')

@@ -1,5 +1,5 @@
 /** Random lives of FileHandles, Dirs, streams and watchers, and calls with abort signals: for live.ts. */
-import fc from 'fast-check'
+import { fc } from '../fc.js'
 import {
   bool,
   bytes,

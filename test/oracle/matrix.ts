@@ -4,7 +4,7 @@
  */
 import nodeFs from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import fc from 'fast-check'
+import { fc } from '../fc.js'
 import { LOWERS, place, sideOf } from './check.js'
 import { Side } from './side.js'
 import { moves } from './steps.js'

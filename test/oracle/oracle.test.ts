@@ -1,7 +1,7 @@
 // Some hundred random sequences; `npm run oracle` does as many as you like.
 import { compileFunction } from 'node:vm'
 import test from 'ava'
-import fc from 'fast-check'
+import { fc } from '../fc.js'
 import { check, LOWERS } from './check.js'
 import { scriptOf } from './script.js'
 import { moves } from './steps.js'

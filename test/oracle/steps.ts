@@ -1,5 +1,5 @@
 /** Random steps: every method of node:fs, its calling conventions, and whole lives of its objects. */
-import fc from 'fast-check'
+import { fc } from '../fc.js'
 import {
   bool,
   bytes,

@@ -13,7 +13,7 @@ const npm = join(dirname(fs.realpathSync(process.execPath)), '../lib/node_module
 
 const { NODE_OPTIONS: _, ...bareEnv } = process.env
 /** How plyfs is loaded here. */
-const loading = process.execArgv.filter((arg) => !arg.endsWith('/seed.js'))
+const loading = process.execArgv
 
 /** A small package of two TypeScript files, one of them with a mistake. */
 const project = (t: ExecutionContext): string => {

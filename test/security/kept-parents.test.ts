@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import fc from 'fast-check'
 import { beneath } from '../../lib/lower/safe-path/index.js'
 import { Kept } from '../../lib/lower/safe-path/kept.js'
 import { KernelResolver } from '../../lib/lower/safe-path/kernel.js'
 import type { Resolver } from '../../lib/lower/safe-path/resolver.js'
 import { native } from '../../lib/native/index.js'
 import { Failed } from '../../lib/verdict.js'
+import { fc } from '../fc.js'
 
 const ELOOP = Failed.of('ELOOP')
 const kernel = (() => {
