@@ -10,7 +10,7 @@ const smoke = kind === 'smoke'
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'plyfs-bench-')))
 try {
   for await (const work of areas[name]({ dir: join(root, name), smoke })) {
-    process.send?.(await measure(work, smoke ? SMOKE : FULL))
+    process.send?.(await measure(work, work.effort ?? (smoke ? SMOKE : FULL)))
   }
 } finally {
   rmSync(root, { recursive: true, force: true })

@@ -18,6 +18,8 @@ export interface Work {
   readonly ops: number
   /** The first is the baseline. */
   readonly contenders: readonly Contender[]
+  /** Where it is not that of all. */
+  readonly effort?: Effort | undefined
   /** What was counted, not timed; asked after the rounds. */
   readonly facts?: () => Record<string, number> | Promise<Record<string, number>>
 }

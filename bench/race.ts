@@ -2,11 +2,14 @@
 import type { Contender } from './measure.js'
 import type { Place } from './peers.js'
 
-export type Loops = typeof import('./loops.js')
+export type Loops = typeof import('./loops.js') & { readonly paths: typeof import('./path-loops.js') }
 
 let copies = 0
 /** A copy of the loops that nobody else runs. */
-export const ownLoops = async (): Promise<Loops> => import(`./loops.js?copy=${++copies}`)
+export const ownLoops = async (): Promise<Loops> => {
+  const copy = ++copies
+  return { ...(await import(`./loops.js?copy=${copy}`)), paths: await import(`./path-loops.js?copy=${copy}`) }
+}
 
 export type Run = (loops: Loops, place: Place) => unknown
 

@@ -1,5 +1,6 @@
 /** What must hold, as data. Ratios are against the first contender of the same work, in the same round. */
 import type { Result } from './measure.js'
+import { PATH_WORKS } from './path-loops.js'
 
 interface On {
   /** `area/what`. */
@@ -151,6 +152,8 @@ export const targets: readonly Target[] = [
   ratio('sandbox/stat', 'plyfs, sandbox', 1.6, 'sandboxed stat, parent seen lately'),
   ratio('sandbox/open', 'plyfs, sandbox', 1.6, 'sandboxed open, parent seen lately'),
   ratio('sandbox/stat', 'plyfs, sandbox over a warm cache', 1.1, 'sandboxed stat over a warm cache'),
+  ...PATH_WORKS.map((work) => ratio(`sandbox/${work}`, 'plyfs, sandbox', 1.6, `sandboxed ${work}, parent seen lately`)),
+  ratio('sandbox/audit', 'plyfs, audited sandbox', 1.1, 'audited stat, of a sandboxed one'),
   ratio('sandbox/stat-unseen', 'plyfs, sandbox', 3, 'sandboxed stat, parent not seen'),
   ratio('sandbox/read', 'plyfs, sandbox', 1.05, 'sandboxed read, passed through'),
   ratio('sandbox/write', 'plyfs, sandbox', 1.05, 'sandboxed write, passed through'),

@@ -2,26 +2,30 @@
 import * as nodeFs from 'node:fs'
 import { join } from 'node:path'
 import { type Layer, stack } from 'plyfs'
-import { metadataCache, passthrough, sandbox } from 'plyfs/layers'
+import { type AuditOptions, metadataCache, type Policy, passthrough, sandbox } from 'plyfs/layers'
 import { host } from 'plyfs/lower'
 import { type Area, fill } from '../fixture.js'
+import { furnish, PATH_WORKS } from '../path-loops.js'
 import { type Fs, hostPeers, type Place } from '../peers.js'
 import { race } from '../race.js'
 
 /** Twenty rules of which one lets `dir` be used. */
-const guard = (dir: string): Layer =>
-  sandbox({
-    default: 'deny',
-    rules: [
-      ...Array.from({ length: 9 }, (_, k) => ({
-        allow: ['read' as const, 'stat' as const],
-        paths: [`/srv/app-${k}/**`],
-      })),
-      { allow: ['read', 'list', 'stat', 'write', 'create', 'delete'], paths: [dir, `${dir}/**`] },
-      ...Array.from({ length: 9 }, (_, k) => ({ deny: ['write' as const], paths: [`/srv/*/config-${k}.json`] })),
-      { deny: ['*'], paths: ['**/.env'] },
-    ],
-  })
+const guard = (dir: string, audit?: AuditOptions): Layer => sandbox(policy(dir), audit)
+const policy = (dir: string): Policy => ({
+  default: 'deny',
+  rules: [
+    ...Array.from({ length: 9 }, (_, k) => ({
+      allow: ['read' as const, 'stat' as const],
+      paths: [`/srv/app-${k}/**`],
+    })),
+    { allow: ['read', 'list', 'stat', 'write', 'create', 'delete'], paths: [dir, `${dir}/**`] },
+    ...Array.from({ length: 9 }, (_, k) => ({ deny: ['write' as const], paths: [`/srv/*/config-${k}.json`] })),
+    { deny: ['*'], paths: ['**/.env'] },
+  ],
+})
+
+/** Many of them: rounds are short, so that all take no longer than the rest. */
+const BRIEF = { warmUpMs: 60, budgetMs: 700, minRounds: 9, maxRounds: 61 }
 
 export const sandboxed: Area = async function* ({ dir, smoke }) {
   const n = smoke ? 200 : 5000
@@ -91,5 +95,33 @@ export const sandboxed: Area = async function* ({ dir, smoke }) {
         },
       },
     ],
+  }
+
+  const at = join(dir, 'paths')
+  furnish(nodeFs, at)
+  const brief = smoke ? 20 : 400
+  const here = { ...node, dir: at }
+  const there = { ...alone, dir: at }
+  for (const work of PATH_WORKS) {
+    yield {
+      name: `sandbox/${work}`,
+      title: `${work}, parent seen lately`,
+      ops: brief,
+      effort: smoke ? undefined : BRIEF,
+      contenders: await race([here, there], (l, { fs, dir: own }) => l.paths[work](fs, own, brief)),
+    }
+  }
+
+  let heard = 0
+  const audited: Place = {
+    name: 'plyfs, audited sandbox',
+    fs: stack(host(), [guard(dir, { audit: () => heard++, record: 'all' })]),
+    dir,
+  }
+  yield {
+    name: 'sandbox/audit',
+    title: 'statSync, every decision told to a callback',
+    ops: n,
+    contenders: await race([alone, audited], (l, { fs, dir: own }) => l.statSame(fs, `${own}${file}`, n)),
   }
 }
