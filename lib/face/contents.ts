@@ -19,8 +19,8 @@ export const giveScratch = (scratch: Buffer): void => {
   if (free.length < KEPT) free.push(scratch)
 }
 
-const isText = (encoding: unknown): encoding is BufferEncoding =>
-  encoding !== undefined && encoding !== null && encoding !== '' && encoding !== 'buffer'
+/** As Node: what is falsy is no encoding. */
+const isText = (encoding: unknown): encoding is BufferEncoding => Boolean(encoding) && encoding !== 'buffer'
 
 /** The first `total` bytes of a scratch buffer, as a string or as bytes of their own. */
 export const finished = (scratch: Buffer, total: number, encoding: unknown): string | Buffer => {
