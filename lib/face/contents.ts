@@ -22,17 +22,13 @@ export const giveScratch = (scratch: Buffer): void => {
 /** As Node: what is falsy is no encoding. */
 const isText = (encoding: unknown): encoding is BufferEncoding => Boolean(encoding) && encoding !== 'buffer'
 
-/** The first `total` bytes of a scratch buffer, as a string or as bytes of their own. */
-export const finished = (scratch: Buffer, total: number, encoding: unknown): string | Buffer => {
+/**
+ * The first `total` bytes of a scratch buffer, as a string or as bytes of their own. As Node's, those for callers that wait
+ * come from the pool where they are few, which costs a quarter.
+ */
+export const finished = (scratch: Buffer, total: number, encoding: unknown, waits: boolean): string | Buffer => {
   if (isText(encoding)) return scratch.toString(encoding, 0, total)
-  const bytes = Buffer.allocUnsafeSlow(total)
-  scratch.copy(bytes, 0, 0, total)
-  return bytes
-}
-/** The same for callers that wait: as Node's, small ones come from the pool, which costs a quarter. */
-export const finishedSync = (scratch: Buffer, total: number, encoding: unknown): string | Buffer => {
-  if (isText(encoding)) return scratch.toString(encoding, 0, total)
-  const bytes = Buffer.allocUnsafe(total)
+  const bytes = waits ? Buffer.allocUnsafe(total) : Buffer.allocUnsafeSlow(total)
   scratch.copy(bytes, 0, 0, total)
   return bytes
 }

@@ -6,7 +6,7 @@ import type { Op, Request } from '../op.js'
 import { openOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { abortError, checkAborted } from './codes.js'
-import { finishedSync, giveScratch, Rest, SCRATCH, sizeOf, takeScratch } from './contents.js'
+import { finished, giveScratch, Rest, SCRATCH, sizeOf, takeScratch } from './contents.js'
 import { aggregate, fsError } from './errors.js'
 import { FileHandle } from './file-handle.js'
 import { later, type Method } from './method.js'
@@ -44,7 +44,7 @@ const contents = (
     while (total < SCRATCH) {
       if (read !== undefined) {
         const some = read(fd, scratch, total, SCRATCH - total) as number
-        if (some === 0) return finishedSync(scratch, total, encoding)
+        if (some === 0) return finished(scratch, total, encoding, true)
         total += some
         continue
       }
@@ -55,7 +55,7 @@ const contents = (
         if (got.errno === 'EBADF' && statCall !== 'read') sizeSync(v, path, fd, file, statCall)
         throw fsError(got, 'read')
       }
-      if (got === 0) return finishedSync(scratch, total, encoding)
+      if (got === 0) return finished(scratch, total, encoding, true)
       total += got
     }
     const rest = new Rest(scratch, sizeSync(v, path, fd, file, statCall))

@@ -159,7 +159,7 @@ class Reading {
       return
     }
     if (got === 0) {
-      this.#finish(finished(this.#scratch as Buffer, this.#total, encoding))
+      this.#finish(finished(this.#scratch as Buffer, this.#total, encoding, false))
       return
     }
     this.#total += got
