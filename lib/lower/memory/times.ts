@@ -35,7 +35,8 @@ export const now = (): Stamp => {
 }
 
 /** libuv sets times in microseconds up to 1.51, which later releases of Node 22 still have. */
-const WHOLE_MICROSECONDS = Number.parseFloat(process.versions.uv) < 1.52
+const [UV_MAJOR = 0, UV_MINOR = 0] = process.versions.uv.split('.').map(Number)
+const WHOLE_MICROSECONDS = UV_MAJOR === 1 && UV_MINOR < 52
 
 /** Seconds as utimes() has them, cut off as libuv does. */
 export const fromSeconds = (seconds: number): Stamp => {

@@ -1,7 +1,8 @@
 /**
  * Resolves by openat2(2): the kernel walks the whole path in one call, and refuses, at the moment of use, every step that
  * would leave the root. Nothing is remembered from one request to the next, but a directory while its entries are looked up;
- * `Kept` does so for canonical paths. What it refuses (an absolute link, `..` above the root) is left to the walker, which knows what that means here.
+ * `Kept` does so for canonical paths. What it refuses (an absolute link, `..` above the root) is left to the walker, which
+ * knows what that means here.
  */
 
 import { constants } from 'node:os'
