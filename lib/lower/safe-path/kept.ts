@@ -3,6 +3,7 @@
  * kernel walks no path. A witness says, for each request, that every such directory is still where it was.
  */
 
+import { constants } from 'node:os'
 import { LRUCache } from 'lru-cache'
 import type { Dentry } from '../../file.js'
 import { S_IFLNK, S_IFMT } from '../../namei.js'
@@ -17,10 +18,14 @@ import type { Resolver, Seeker } from './resolver.js'
 import { Witness } from './witness.js'
 
 const ENOENT = Failed.of('ENOENT')
+const { EINVAL: EINVAL_NUMBER } = constants.errno
 const { setInterval, clearInterval } = globalThis
+const UNSURE = 0
+const NO_LINK = 1
+const MISSING = 2
 
 /** Directories that are held at most: a program that counts its descriptors is to find few that it did not open. */
-const HELD = 4
+const HELD = 3
 /** Those of which requests are counted. */
 const COUNTED = 64
 /** Requests in a directory before it is held: to hold one costs as much as some ten requests save. */
@@ -31,6 +36,8 @@ const IDLE_MS = 1000
 interface Parent {
   readonly path: Path
   held: Held
+  /** See `Watched`. */
+  isOpen: boolean
   /** Requests that were made in it before it was held. */
   seen: number
   users: number
@@ -43,7 +50,7 @@ export class Kept implements Resolver {
   readonly #raw: Raw
   readonly #witness: Witness
   readonly #parents: LRUCache<string, Parent>
-  readonly #held: (Parent | undefined)[] = [undefined, undefined, undefined, undefined]
+  readonly #held: (Parent | undefined)[] = [undefined, undefined, undefined]
   /** The place of the one that was held first. */
   #oldest = 0
   #timer: NodeJS.Timeout | undefined
@@ -60,7 +67,7 @@ export class Kept implements Resolver {
     this.#witness = new Witness(kernel.raw, kernel.root, () => this.#parents.clear())
   }
 
-  /** Directories that are held; 4 at most. */
+  /** Directories that are held; 3 at most. */
   get size(): number {
     let size = 0
     for (let k = 0; k < HELD; k++) if (this.#held[k] !== undefined) size++
@@ -109,7 +116,7 @@ export class Kept implements Resolver {
     const parent = this.#parents.get(above)
     // What a map finds is believed where it says itself what it is.
     if (parent === undefined || parent.path !== above) {
-      this.#parents.set(above, { path: above, held: -1, seen: 1, users: 0, dropped: false })
+      this.#parents.set(above, { path: above, held: -1, isOpen: false, seen: 1, users: 0, dropped: false })
       return undefined
     }
     if (parent.held >= 0) {
@@ -123,8 +130,8 @@ export class Kept implements Resolver {
     parent.seen = 0
     const oldest = this.#held[this.#oldest]
     if (oldest !== undefined && oldest.users > 0) return undefined
-    const held = this.#witness.hold(parent.path)
-    if (held === undefined) return undefined
+    const watched = this.#witness.hold(parent.path)
+    if (watched === undefined) return undefined
     if (parent.dropped) {
       // All that was kept was let go of meanwhile.
       parent.dropped = false
@@ -132,7 +139,8 @@ export class Kept implements Resolver {
     }
     const last = this.#held[this.#oldest]
     if (last !== undefined) this.#close(last)
-    parent.held = held
+    parent.held = watched.held
+    parent.isOpen = watched.isOpen
     this.#held[this.#oldest] = parent
     this.#oldest = (this.#oldest + 1) % HELD
     this.#used = true
@@ -157,7 +165,14 @@ export class Kept implements Resolver {
 
   /** Whether that is what a name in a kept directory was answered because it is not there. */
   #isMissing(parent: Parent, result: number): boolean {
-    return failed(result) === ENOENT && !this.#wasRemoved(parent) && this.#witness.quiet()
+    return failed(result) === ENOENT && !this.#wasRemoved(parent) && this.#witness.quiet(parent.isOpen)
+  }
+
+  /** What a name in a kept directory is, asked for less than its attributes cost; a NO_LINK is for the witness to confirm. */
+  #kindOf(parent: Parent): typeof UNSURE | typeof NO_LINK | typeof MISSING {
+    const result = this.#raw.readlinkat(parent.held, this.#name)
+    if (result === -EINVAL_NUMBER) return NO_LINK
+    return result < 0 && this.#isMissing(parent, result) ? MISSING : UNSURE
   }
 
   stat(path: Path, follow: boolean, precise: boolean): Stats | Failed {
@@ -167,7 +182,8 @@ export class Kept implements Resolver {
       const result = raw.statx(parent.held, this.#name)
       if (result < 0) {
         if (this.#isMissing(parent, result)) return ENOENT
-      } else if (!(follow && (raw.mode() & S_IFMT) === S_IFLNK) && this.#witness.quiet()) return raw.stats(precise)
+      } else if (!(follow && (raw.mode() & S_IFMT) === S_IFLNK) && this.#witness.quiet(parent.isOpen))
+        return raw.stats(precise)
     }
     return this.kernel.stat(path, follow, precise)
   }
@@ -175,13 +191,11 @@ export class Kept implements Resolver {
   access(path: Path, mask: number): Failed | undefined {
     const parent = this.#find(path)
     if (parent !== undefined) {
-      const raw = this.#raw
-      const result = raw.statx(parent.held, this.#name)
-      if (result < 0) {
-        if (this.#isMissing(parent, result)) return ENOENT
-      } else if ((raw.mode() & S_IFMT) !== S_IFLNK) {
-        const allowed = mask === 0 ? 0 : raw.access(parent.held, this.#name, mask)
-        if (allowed === 0 && this.#witness.quiet()) return undefined
+      const kind = this.#kindOf(parent)
+      if (kind === MISSING) return ENOENT
+      if (kind === NO_LINK) {
+        const allowed = mask === 0 ? 0 : this.#raw.access(parent.held, this.#name, mask)
+        if (allowed === 0 && this.#witness.quiet(parent.isOpen)) return undefined
       }
     }
     return this.kernel.access(path, mask)
@@ -189,7 +203,7 @@ export class Kept implements Resolver {
 
   parent(path: Path): Held | Failed {
     const parent = this.#find(path)
-    if (parent === undefined || !this.#witness.quiet()) return this.kernel.parent(path)
+    if (parent === undefined || !this.#witness.quiet(parent.isOpen)) return this.kernel.parent(path)
     parent.users++
     return parent.held
   }

@@ -25,13 +25,11 @@ const STATX = 4160
 const EMPTY = 4480
 const TEXT = 4608
 const TEXT_SIZE = 4096
-/** struct pollfd[2]; the struct timespec after it stays 0. */
-const POLL = TEXT + TEXT_SIZE
-const ZERO = POLL + 16
-const SIZE = ZERO + 16
+/** struct epoll_event[2], of 12 or 16 bytes each; what an event is about is not asked. */
+const EVENTS = TEXT + TEXT_SIZE
+const SIZE = EVENTS + 32
 
-const POLLIN = 1
-const POLLPRI = 2
+const EPOLL_CTL_ADD = 1
 /** IN_NONBLOCK | IN_CLOEXEC */
 const IN_FLAGS = 0o4000 | O_CLOEXEC
 
@@ -64,8 +62,12 @@ export interface Raw {
   watch(inotify: number, path: string, mask: number): number
   /** Reads whatever an inotify descriptor has to tell. */
   drain(inotify: number): void
-  /** poll(2), without waiting: how many of an inotify descriptor and one of /proc/self/mountinfo have something to tell. */
-  poll(inotify: number, mountinfo: number): number
+  /** epoll_create1(2): a descriptor. */
+  epoll(): number
+  /** epoll_ctl(2), to add `fd`; `events` as poll(2) has them. */
+  listen(epoll: number, fd: number, events: number): number
+  /** epoll_wait(2) without waiting: how many of what it listens to have something to tell, two at most. */
+  pending(epoll: number): number
 }
 
 const make = (): Raw | undefined => {
@@ -93,11 +95,11 @@ const make = (): Raw | undefined => {
   const inotify = calls.of1('inotify_init1')
   const watch = calls.of3('inotify_add_watch')
   const read = calls.of3('read')
-  const ppoll = calls.of5('ppoll')
-  const poll = address(POLL)
-  const zero = address(ZERO)
-  halves[(POLL + 4) >> 1] = POLLIN
-  halves[(POLL + 12) >> 1] = POLLPRI
+  const epoll = calls.of1('epoll_create1')
+  const control = calls.of4('epoll_ctl')
+  // Without a mask of signals, its size is not looked at.
+  const wait = calls.of5('epoll_pwait')
+  const events = address(EVENTS)
 
   /** What the block holds for a path, and under which rule it was let in. */
   let written: string | undefined
@@ -170,11 +172,12 @@ const make = (): Raw | undefined => {
     drain: (fd) => {
       while (read(fd, text, TEXT_SIZE) > 0);
     },
-    poll: (notes, mounts) => {
-      words[POLL >> 2] = notes
-      words[(POLL + 8) >> 2] = mounts
-      return ppoll(poll, 2, zero, 0, 8)
+    epoll: () => epoll(O_CLOEXEC),
+    listen: (fd, heard, wanted) => {
+      words[EVENTS >> 2] = wanted
+      return control(fd, EPOLL_CTL_ADD, heard, events)
     },
+    pending: (fd) => wait(fd, events, 2, 0, 0),
   }
 }
 

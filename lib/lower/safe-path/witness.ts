@@ -2,9 +2,11 @@
  * Whether held directories are still where they were held: a watch on each of them, and on all above them, tells when one is
  * moved or may no longer be passed (inotify(7)); mountinfo tells when a mount came or went (proc(5)). The kernel queues both
  * before the call that caused them returns, so that whoever asks after it is told. Told of anything, all are let go.
+ * Both are asked by way of epoll(7), which only looks whether its list of those that have something to tell is empty.
  */
 import { constants } from 'node:os'
 import { rights } from '../../native/cred.js'
+import { native } from '../../native/index.js'
 import { append, indexOf, slice } from '../../primordials.js'
 import { originalFs as fs } from '../original-fs.js'
 import type { Held } from './calls.js'
@@ -13,7 +15,11 @@ import type { Raw } from './raw.js'
 
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants
 const { getuid = () => -1, geteuid = () => -1 } = process
-const { ENOENT } = constants.errno
+const { ENODATA, ENOENT, EOPNOTSUPP } = constants.errno
+
+/** As poll(2) has them: inotify has something to read; the table of mounts has changed. */
+const POLLIN = 1
+const POLLPRI = 2
 
 /** linux/inotify.h: IN_ATTRIB, IN_DELETE_SELF, IN_MOVE_SELF, IN_ONLYDIR. Rights are attributes. */
 const CHANGES = 0x4 | 0x400 | 0x800 | 0x0100_0000
@@ -26,10 +32,22 @@ const MAX_WATCHES = 512
  */
 const LOCAL = [0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x858458f6, 0x794c7630, 0xf2f52010]
 
+/** A directory that is held by word of a witness. */
+export interface Watched {
+  readonly held: Held
+  /** Whoever asks, the rights of all that is above it let them pass. */
+  readonly isOpen: boolean
+}
+
+const SEARCH = 0o111
+const ACCESS_LIST = 'system.posix_acl_access'
+
 export class Witness {
   /** inotify's descriptor; -1: there is none yet. */
   #notes = -1
   #mounts = -1
+  /** epoll's, which listens to both. */
+  #both = -1
   #watches = 0
   /** Whose rights this thread's calls had when the first of them was held. */
   #user = -1
@@ -44,16 +62,19 @@ export class Witness {
     readonly letGo: () => void,
   ) {}
 
-  /** Whether everything that is held is still in its place. If not, it was let go; what is watched is watched on. */
-  quiet(): boolean {
-    if (this.raw.poll(this.#notes, this.#mounts) === 0 && this.#isSame()) return true
+  /**
+   * Whether everything that is held is still in its place. If not, it was let go; what is watched is watched on.
+   * @param isOpen of the directory that is asked about: then nobody has to ask who we are by now
+   */
+  quiet(isOpen: boolean): boolean {
+    if (this.raw.pending(this.#both) === 0 && rights.changes === 0 && (isOpen || this.#isSame())) return true
     this.letGo()
     this.raw.drain(this.#notes)
     this.#know()
     return false
   }
   #isSame(): boolean {
-    return rights.changes === 0 && (!this.#mayChange || this.#user === geteuid())
+    return !this.#mayChange || this.#user === geteuid()
   }
 
   /** Lets go of everything, and of all watches. */
@@ -62,8 +83,10 @@ export class Witness {
     // To close inotify takes the kernel some 15 ms, every other time.
     if (this.#notes >= 0) fs.close(this.#notes, ignored)
     if (this.#mounts >= 0) fs.closeSync(this.#mounts)
+    if (this.#both >= 0) fs.closeSync(this.#both)
     this.#notes = -1
     this.#mounts = -1
+    this.#both = -1
     this.#watches = 0
   }
 
@@ -82,27 +105,39 @@ export class Witness {
     } catch {
       this.#mounts = -1
     }
-    if (this.#notes >= 0 && this.#mounts >= 0) return true
+    this.#both = this.raw.epoll()
+    if (this.#listens()) return true
     // The user has no more of them, or there are none here: not asked again.
     this.#broken = true
     this.reset()
     return false
   }
 
+  #listens(): boolean {
+    const { raw } = this
+    if (this.#notes < 0 || this.#mounts < 0 || this.#both < 0) return false
+    if (raw.listen(this.#both, this.#notes, POLLIN) < 0 || raw.listen(this.#both, this.#mounts, POLLPRI) < 0)
+      return false
+    // The root stays where it is, but not its rights.
+    return raw.watch(this.#notes, pathOf(this.root), CHANGES) >= 0
+  }
+
   /** Holds the directory at a canonical path, watched; undefined where it cannot be, or a link is in the way. */
-  hold(path: string): Held | undefined {
+  hold(path: string): Watched | undefined {
     // A thread that takes on others' rights does so for each request.
     if (rights.changes !== 0 || !this.#start()) return undefined
     // What has been heard meanwhile is about others.
-    this.quiet()
+    this.quiet(false)
     const chain: Step[] = []
     const last = this.#descend(path, chain)
-    const held = last !== undefined && this.#stands(chain) && this.quiet() ? last : undefined
+    const stands = last !== undefined && this.#stands(chain)
+    const isOpen = stands && this.#isOpen(chain)
+    const held = stands && this.quiet(false) ? last : undefined
     for (let k = 0; k < chain.length; k++) {
       const { fd } = chain[k] as Step
       if (fd !== held) this.raw.close(fd)
     }
-    return held
+    return held === undefined ? undefined : { held, isOpen }
   }
 
   #descend(path: string, chain: Step[]): Held | undefined {
@@ -115,7 +150,7 @@ export class Witness {
       const fd = this.raw.openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
       if (fd < 0) return undefined
       append(chain, { dir, name, fd })
-      const at = `/proc/self/fd/${fd}`
+      const at = pathOf(fd)
       if (!isLocal(at)) return undefined
       if (++this.#watches > MAX_WATCHES || this.raw.watch(this.#notes, at, CHANGES) < 0) {
         this.reset()
@@ -137,6 +172,19 @@ export class Witness {
     return true
   }
 
+  /** Whether everybody may pass everything above the last of them; what is watched tells when that ends. */
+  #isOpen(chain: readonly Step[]): boolean {
+    if (!isLocal(pathOf(this.root))) return false
+    for (let k = 0; k < chain.length; k++) if (!this.#letsPass((chain[k] as Step).dir)) return false
+    return true
+  }
+  #letsPass(dir: Held): boolean {
+    if (this.raw.statx(dir, '') < 0 || (this.raw.mode() & SEARCH) !== SEARCH) return false
+    // A list may refuse one of those whom the mode lets pass: acl(5).
+    const list = native()?.getxattr(pathOf(dir), ACCESS_LIST)
+    return list === -ENODATA || list === -EOPNOTSUPP
+  }
+
   /** Whether a directory that is held is no longer anywhere: nothing can be found or made in it. */
   isGone(held: Held): boolean {
     const result = this.raw.statx(held, '')
@@ -145,6 +193,7 @@ export class Witness {
 }
 
 const ignored = (): void => undefined
+const pathOf = (held: Held): string => `/proc/self/fd/${held}`
 
 const isLocal = (path: string): boolean => {
   let type: number
