@@ -19,6 +19,8 @@ export const PLAIN = 256
 
 const Bytes = Uint8Array
 const exec = uncurryThis(RegExp.prototype.exec as (this: RegExp, text: string) => unknown)
+const lastIndexOf = uncurryThis(String.prototype.lastIndexOf as (this: string, part: string) => number)
+const slice = uncurryThis(String.prototype.slice as (this: string, from: number, to: number) => string)
 const indexOf = uncurryThis(String.prototype.indexOf as (this: string, part: string) => number)
 /** An empty name, `.` or `..`. */
 const ODD = /\/\.{0,2}(?:\/|$)/
@@ -73,6 +75,9 @@ export class Ruleset {
   readonly #rules: readonly Rule[]
   readonly #default: number
   readonly #root: Tree | undefined
+  /** The directory that `#varyIn` was asked about last, and what it said. */
+  #above: string | undefined
+  #varying: readonly Rule[] | undefined
 
   constructor(rules: readonly Rule[], fallback: number, root: Tree | undefined) {
     this.#rules = rules
@@ -148,6 +153,37 @@ export class Ruleset {
       if ((rule.mask & action) !== 0 && matches(rule, path)) return rule.index
     }
     return undefined
+  }
+
+  /**
+   * Whether two names are in one directory and every rule says the same of them, and of what may be beneath them: then
+   * neither is looser than the other. False where that takes more to find out.
+   * @param mask what is allowed on `path`, as `judge` says
+   */
+  isOneToAll(path: string, mask: number, newPath: string, newMask: number): boolean {
+    if (((mask ^ newMask) & CONTENT) !== 0) return false
+    const end = lastIndexOf(path, '/')
+    if (end !== lastIndexOf(newPath, '/')) return false
+    const above = slice(path, 0, end)
+    if (above !== slice(newPath, 0, end)) return false
+    const varying = above === this.#above ? this.#varying : this.#varyIn(above)
+    if (varying === undefined) return false
+    for (let k = 0; k < varying.length; k++) if (!floats(varying[k] as Rule, path, newPath)) return false
+    return true
+  }
+  /** The rules that may tell names in a directory apart; undefined where the policy's root does. */
+  #varyIn(above: string): readonly Rule[] | undefined {
+    const directory = above === '' ? '/' : above
+    this.#above = above
+    this.#varying = undefined
+    if (this.#root !== undefined && !this.#root.covers(directory)) return undefined
+    const varying: Rule[] = []
+    for (let k = 0; k < this.#rules.length; k++) {
+      const rule = this.#rules[k] as Rule
+      if (variesBeneath(rule, directory)) append(varying, rule)
+    }
+    this.#varying = varying
+    return varying
   }
 
   /**

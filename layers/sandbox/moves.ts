@@ -1,15 +1,7 @@
 /** link and rename: judged at both ends, and never a way to put a file under looser rules than it had. */
-import {
-  AROUND,
-  type Around,
-  attempt,
-  type Context,
-  type Extension,
-  Failed,
-  forward,
-  type Request,
-} from '../../lib/layer.js'
+import { AROUND, type Around, attempt, type Context, type Extension, Failed, type Request } from '../../lib/layer.js'
 import { CREATE, DELETE, READ, WRITE } from './decide.js'
+import { annotateBoth } from './send.js'
 import { find } from './straight.js'
 import { FOLLOW, NAME, STAY, walk } from './walk.js'
 import { isOnFd, type Warden } from './warden.js'
@@ -17,30 +9,37 @@ import { isOnFd, type Warden } from './warden.js'
 const RENAME_NOREPLACE = 1
 const RENAME_EXCHANGE = 2
 
-/** Both ends by their text alone, where what they need is allowed whatever is there; undefined where they must be found. */
-const bothByText = (
+/**
+ * Sends both ends by their text alone, where what they need is allowed whatever is there; else they must be found.
+ * @param trees what is at either end may be a directory, and come to stand at the other
+ */
+const bothByText = <O extends 'link' | 'rename'>(
   w: Warden,
-  { path, newPath }: Request<'link'> | Request<'rename'>,
+  req: Request<O>,
   cx: Context,
   needs: number,
   newNeeds: number,
   trees: boolean,
 ) => {
   // Where all is noted, it is noted by what was found.
-  if (w.audit.all) return undefined
+  if (w.audit.all) return AROUND
+  const { path, newPath } = req as Request<'link'>
   const rules = w.decider.for(cx.caller)
-  const dentry = w.guess(path, rules.judgeText(path), needs, 0)
-  const newDentry = dentry && w.guess(newPath, rules.judgeText(newPath), newNeeds, 0)
-  if (newDentry === undefined || rules.loosens(path, newPath, trees)) return undefined
-  if (trees && rules.loosens(newPath, path, true)) return undefined
+  const mask = rules.judgeText(path)
+  const newMask = rules.judgeText(newPath)
+  const dentry = w.guess(path, mask, needs, 0)
+  const newDentry = w.guess(newPath, newMask, newNeeds, 0)
+  if (dentry === undefined || newDentry === undefined) return AROUND
+  if (!rules.isOneToAll(path, mask, newPath, newMask)) {
+    if (rules.loosens(path, newPath, trees) || (trees && rules.loosens(newPath, path, true))) return AROUND
+  }
   w.fast++
-  return { fd: undefined, file: undefined, path, dentry, newPath, newDentry }
+  return annotateBoth<O>(req, dentry, newDentry)
 }
 
 export const link = (w: Warden): Extension<'link'> => ({
   request(req, cx) {
-    const both = isOnFd(req) ? undefined : bothByText(w, req, cx, READ, CREATE, false)
-    return both === undefined ? AROUND : forward<'link'>(both)
+    return isOnFd(req) ? AROUND : bothByText<'link'>(w, req, cx, READ, CREATE, false)
   },
   ...w.afterText('link'),
   *around(req, cx) {
@@ -70,8 +69,7 @@ function* linkFile(w: Warden, { file, newPath }: Request<'link'>, fd: number, cx
 
 export const rename = (w: Warden): Extension<'rename'> => ({
   request(req, cx) {
-    const both = bothByText(w, req, cx, DELETE | CREATE, DELETE | CREATE, true)
-    return both === undefined ? AROUND : forward<'rename'>({ ...both, flags: req.flags })
+    return bothByText<'rename'>(w, req, cx, DELETE | CREATE, DELETE | CREATE, true)
   },
   ...w.afterText('rename'),
   *around(req, cx) {

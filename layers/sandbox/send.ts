@@ -7,16 +7,35 @@ import type { Place } from './walk.js'
 
 interface Annotated {
   dentry: Dentry
+  newDentry: Dentry
   fd: undefined
   file: undefined
 }
 /** Has what somebody wrote to `Object.prototype`: fields must then be made, since to assign them may do anything. */
 const BLANK = {}
+const isBlank = (): boolean => !('dentry' in BLANK || 'newDentry' in BLANK || 'fd' in BLANK || 'file' in BLANK)
 
 /** The request with its dentry: whoever is below must not follow a link in its path. */
 export const annotate = <O extends PathOp>(req: Request<O>, dentry: Dentry) => {
   const sent = withDentry<O>(req, dentry)
   return sent === req ? NEXT : forward<O>(sent)
+}
+
+/** The request with the dentries of both of its names. */
+export const annotateBoth = <O extends 'link' | 'rename'>(req: Request<O>, dentry: Dentry, newDentry: Dentry) => {
+  if (isBlank()) {
+    try {
+      const annotated = req as unknown as Annotated
+      annotated.newDentry = newDentry
+      annotated.dentry = dentry
+      annotated.fd = undefined
+      annotated.file = undefined
+      return NEXT
+    } catch {
+      // Frozen.
+    }
+  }
+  return forward<O>({ ...(req as object), dentry, newDentry, fd: undefined, file: undefined } as unknown as Request<O>)
 }
 
 /** The same request, sent to where the path leads. */
@@ -25,7 +44,7 @@ export const at = <O extends PathOp>(req: Request<O>, { path, dentry }: Place): 
 
 /** The request with its dentry: the same object, for which faces leave room; a copy where it cannot be written to. */
 export const withDentry = <O extends PathOp>(req: Request<O>, dentry: Dentry): Request<O> => {
-  if (!('dentry' in BLANK || 'fd' in BLANK || 'file' in BLANK)) {
+  if (isBlank()) {
     try {
       const annotated = req as unknown as Annotated
       annotated.dentry = dentry

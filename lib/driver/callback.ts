@@ -89,9 +89,7 @@ class Run {
         if (verdict instanceof Replied) return verdict.value
         if (verdict instanceof Failed) return verdict
         if (verdict instanceof Forward) {
-          this.#replaced ??= []
-          append(this.#replaced, this.#at)
-          append(this.#replaced, this.#req)
+          this.#replaced = { at: this.#at, req: this.#req, before: this.#replaced }
           this.#req = verdict.request
           continue
         }

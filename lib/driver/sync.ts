@@ -3,7 +3,6 @@ import type { Context } from '../context.js'
 import { answered, type Exchange, notAVerdict, type Plan, type RunPlan, type Step } from '../exchange.js'
 import type { Call } from '../extension.js'
 import type { Op, Reply, Request } from '../op.js'
-import { append } from '../primordials.js'
 import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Replied, type Verdict } from '../verdict.js'
 import { compilePlan } from './compile.js'
 import { Again, BAD_FD, isForeign, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
@@ -91,9 +90,7 @@ const resume = (
         break
       }
       if (said instanceof Forward) {
-        replaced ??= []
-        append<number | Request<Op>>(replaced, at)
-        append<number | Request<Op>>(replaced, req)
+        replaced = { at, req, before: replaced }
         req = said.request
         continue
       }

@@ -4,8 +4,12 @@ import { type Exchange, notAVerdict, type Plan, type Step } from '../exchange.js
 import type { Op, Reply, Request } from '../op.js'
 import { AROUND, Failed, NEXT, PASSTHROUGH, Replied } from '../verdict.js'
 
-/** Requests that were replaced on the way down, with the step that did it: [step, request, step, request …]. */
-export type Replaced = (number | Request<Op>)[]
+/** A request that step `at` replaced on the way down, the last one first. Links, not an array: those have setters. */
+export interface Replaced {
+  readonly at: number
+  readonly req: Request<Op>
+  readonly before: Replaced | undefined
+}
 
 /** On the way up, step `at` wants its `around` run on the request that it has seen, and what that gives taken on up. */
 export class Again {
@@ -31,14 +35,10 @@ export const unwind = (
 ): Reply<Op> | Failed | Again => {
   let value = out
   let seen = req
+  let last = replaced
   for (let k = at - 1; k >= from; k--) {
     const step = plan.steps[k] as Step
-    if (replaced !== undefined) {
-      while (replaced.length > 0 && (replaced[replaced.length - 2] as number) >= k) {
-        seen = replaced[replaced.length - 1] as Request<Op>
-        replaced.length -= 2
-      }
-    }
+    for (; last !== undefined && last.at >= k; last = last.before) seen = last.req
     if (passedAt !== -1 && k > passedAt && !step.pinned) continue
     const { ext } = step
     if (value instanceof Failed) {

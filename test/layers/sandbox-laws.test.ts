@@ -64,6 +64,25 @@ test('a directory that may be moved takes nothing to where more is allowed with 
   t.true(moved > 50)
 })
 
+test('of two names that are one to all rules, neither is looser, nor is anything beneath it', (t) => {
+  let same = 0
+  let varied = 0
+  const tails = fc.array(path, { minLength: 1, maxLength: 8 })
+  fc.assert(
+    fc.property(policy, fc.oneof(path, fc.constant('')), name, name, tails, (given, above, from, to, beneath) => {
+      const rules = new Decider(given).for(caller)
+      const [a, b] = [`${above}/${from}`, `${above}/${to}`]
+      if (!rules.isOneToAll(a, rules.judgeText(a), b, rules.judgeText(b))) return true
+      same++
+      if (given.rules?.some(({ paths }) => paths.some((glob) => glob.startsWith('**')))) varied++
+      if (rules.loosens(a, b, false) || rules.loosens(b, a, false)) return false
+      return beneath.every((tail) => (rules.judge(a + tail) & ALL) === (rules.judge(b + tail) & ALL))
+    }),
+    { numRuns: 10_000 },
+  )
+  t.true(same > 300 && varied > 30, `${same} ${varied}`)
+})
+
 test('a decision is the same when it is remembered', (t) => {
   fc.assert(
     fc.property(policy, path, (given, at) => {
