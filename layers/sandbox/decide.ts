@@ -75,6 +75,9 @@ export class Ruleset {
   readonly #rules: readonly Rule[]
   readonly #default: number
   readonly #root: Tree | undefined
+  /** The path that was judged last, and how. */
+  #path: string | undefined
+  #mask = 0
   /** The directory that `#varyIn` was asked about last, and what it said. */
   #above: string | undefined
   #varying: readonly Rule[] | undefined
@@ -96,10 +99,15 @@ export class Ruleset {
   /** The same, and PLAIN. */
   judgeText(path: string): number {
     if (this.#kept === undefined) return this.#look(path)
-    const kept = Note.read(this.#kept.get(path), this, path)
-    if (kept !== -1) return kept
-    const mask = this.#look(path)
-    this.#kept.set(path, new Note(this, path, mask))
+    // Programs ask several things about a path in a row.
+    if (path === this.#path) return this.#mask
+    let mask = Note.read(this.#kept.get(path), this, path)
+    if (mask === -1) {
+      mask = this.#look(path)
+      this.#kept.set(path, new Note(this, path, mask))
+    }
+    this.#path = path
+    this.#mask = mask
     return mask
   }
   #look(path: string): number {

@@ -1,4 +1,5 @@
 /** Times with nanoseconds, kept where memfs keeps its Dates. */
+import { cutOff } from '../uv-times.js'
 import type { Node } from './node.js'
 
 /** A moment. memfs reads it as the Date that it is; where memfs put a Date of its own since, that one counts. */
@@ -34,16 +35,10 @@ export const now = (): Stamp => {
   return new Stamp(sec, Math.min(Math.round((ms - sec * 1000) * 1e6), 999_999_999))
 }
 
-/** libuv sets times in microseconds up to 1.51, which later releases of Node 22 still have. */
-const [UV_MAJOR = 0, UV_MINOR = 0] = process.versions.uv.split('.').map(Number)
-const WHOLE_MICROSECONDS = UV_MAJOR === 1 && UV_MINOR < 52
-
-/** Seconds as utimes() has them, cut off as libuv does. */
+/** Seconds as utimes() has them. */
 export const fromSeconds = (seconds: number): Stamp => {
-  const whole = Math.trunc(seconds)
-  let nsec = Math.trunc((seconds - whole) * 1e9)
-  if (WHOLE_MICROSECONDS) nsec -= nsec % 1000
-  return nsec < 0 ? new Stamp(whole - 1, nsec + 1e9) : new Stamp(whole, nsec)
+  const [whole, nsec] = cutOff(seconds)
+  return new Stamp(whole, nsec)
 }
 export const fromNs = (ns: bigint): Stamp => {
   let sec = ns / 1_000_000_000n

@@ -24,6 +24,13 @@ interface OnName {
   link(dir: Held, name: string, newDir: Held, newName: string): Failed | undefined
   /** Gives an open file that has no name one. */
   linkFd(fd: number, newDir: Held, newName: string): Failed | undefined
+  /**
+   * Whether `setattrAt` can set these: one kind of attribute, for less than to hold `name`. With `follow`, a link is
+   * ENOTSUP, and nothing was done.
+   */
+  setsAt(set: Attributes, follow: boolean): boolean
+  /** Sets them on `name` itself, a link too. */
+  setattrAt(dir: Held, name: string, set: Attributes): Failed | undefined
   /** An extended attribute of `name` itself, for less than to hold it; undefined where the kernel cannot. */
   readonly getxattrAt: ((dir: Held, name: string, attribute: string) => Buffer | Failed) | undefined
 }

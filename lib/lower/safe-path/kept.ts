@@ -11,7 +11,7 @@ import type { Path, Stats } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import type { Calls, Held } from './calls.js'
 import type { KernelResolver } from './kernel.js'
-import { isPlain, lastOf, parentOf } from './names.js'
+import { partsOf } from './names.js'
 import { failed } from './native-calls.js'
 import type { Raw } from './raw.js'
 import type { Resolver, Seeker } from './resolver.js'
@@ -30,6 +30,8 @@ const HELD = 3
 const COUNTED = 64
 /** Requests in a directory before it is held: to hold one costs as much as some ten requests save. */
 const WORTH = 24
+/** As many more where it could not be. */
+const WORTHLESS = 1000
 /** Directories are let go of where none of them was used for so long: one that is held keeps its filesystem mounted. */
 const IDLE_MS = 1000
 
@@ -55,9 +57,9 @@ export class Kept implements Resolver {
   #oldest = 0
   #timer: NodeJS.Timeout | undefined
   #used = false
-  /** The path that was taken apart last. */
-  #path: Path | undefined
-  #above = ''
+  /** The one that was found last. */
+  #last: Parent | undefined
+  /** The last name of the path that was asked about. */
   #name = ''
 
   constructor(readonly kernel: KernelResolver) {
@@ -99,31 +101,30 @@ export class Kept implements Resolver {
     return undefined
   }
 
-  /** Takes `path` apart; '' above it where there is nothing to gain. */
-  #split(path: Path): void {
-    if (path === this.#path) return
-    const name = lastOf(path)
-    this.#name = name
-    this.#above = isPlain(name) ? parentOf(path) : ''
-    this.#path = path
-  }
-
   /** The directory that `path` is in, where it is held; whether it still is where it was is for the witness to say. */
   #find(path: Path): Parent | undefined {
-    this.#split(path)
-    const above = this.#above
-    if (above === '') return undefined
-    const parent = this.#parents.get(above)
+    const { name, above, isPlain } = partsOf(path)
+    if (!isPlain || above === '') return undefined
+    this.#name = name
+    return this.#at(above)
+  }
+  /** The directory at `path`, the same. */
+  #at(path: Path): Parent | undefined {
+    const last = this.#last
+    if (last !== undefined && last.held >= 0 && !last.dropped && last.path === path) {
+      this.#used = true
+      return last
+    }
+    const parent = this.#parents.get(path)
     // What a map finds is believed where it says itself what it is.
-    if (parent === undefined || parent.path !== above) {
-      this.#parents.set(above, { path: above, held: -1, isOpen: false, seen: 1, users: 0, dropped: false })
+    if (parent === undefined || parent.path !== path) {
+      this.#parents.set(path, { path, held: -1, isOpen: false, seen: 1, users: 0, dropped: false })
       return undefined
     }
-    if (parent.held >= 0) {
-      this.#used = true
-      return parent
-    }
-    return ++parent.seen > WORTH ? this.#hold(parent) : undefined
+    if (parent.held < 0) return ++parent.seen > WORTH ? this.#hold(parent) : undefined
+    this.#last = parent
+    this.#used = true
+    return parent
   }
 
   #hold(parent: Parent): Parent | undefined {
@@ -131,7 +132,11 @@ export class Kept implements Resolver {
     const oldest = this.#held[this.#oldest]
     if (oldest !== undefined && oldest.users > 0) return undefined
     const watched = this.#witness.hold(parent.path)
-    if (watched === undefined) return undefined
+    if (watched === undefined) {
+      // It may not be one that can be held: not tried again soon.
+      parent.seen = -WORTHLESS
+      return undefined
+    }
     if (parent.dropped) {
       // All that was kept was let go of meanwhile.
       parent.dropped = false
@@ -217,6 +222,13 @@ export class Kept implements Resolver {
     const parent = this.#of(held)
     if (parent === undefined) this.kernel.release(held)
     else if (--parent.users === 0 && parent.dropped) this.#drop(parent)
+  }
+
+  directory(path: Path): Held | undefined {
+    const found = this.#at(path)
+    if (found === undefined || !this.#witness.quiet(found.isOpen)) return undefined
+    found.users++
+    return found.held
   }
 
   hold(path: Path, follow: boolean): Held | Failed {

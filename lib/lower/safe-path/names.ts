@@ -57,6 +57,29 @@ export const lastOf = (path: string): string => {
   return end === path.length ? name : `${name}/`
 }
 
+/** A path, taken apart. */
+export interface Parts {
+  readonly path: string
+  /** `lastOf(path)` */
+  readonly name: string
+  /** `parentOf(path)` */
+  readonly above: string
+  /** `isPlain(name)` */
+  readonly isPlain: boolean
+}
+const NO_PARTS: Parts = { path: '', name: '', above: '', isPlain: false }
+// A request takes its path apart more than once, and has two at most.
+let one = NO_PARTS
+let other = NO_PARTS
+export const partsOf = (path: string): Parts => {
+  if (path === one.path) return one
+  if (path === other.path) return other
+  const name = lastOf(path)
+  other = one
+  one = { path, name, above: parentOf(path), isPlain: isPlain(name) }
+  return one
+}
+
 /** Whether `path` is absolute and says nothing twice: no `.`, `..`, empty component, no trailing slash (but `/`). */
 export const isCanonical = (path: string): boolean => {
   const { length } = path

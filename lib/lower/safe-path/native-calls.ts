@@ -3,13 +3,22 @@
 import { constants } from 'node:os'
 import { errnoCode } from '../../errno.js'
 import { S_IFLNK, S_IFMT } from '../../namei.js'
-import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, type Native, native, UTIME_OMIT } from '../../native/index.js'
-import type { Attributes } from '../../op.js'
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_NOFOLLOW,
+  type Native,
+  native,
+  UTIME_OMIT,
+} from '../../native/index.js'
+import type { Attributes, StatFs } from '../../op.js'
 import { decodePath } from '../../path-bytes.js'
 import { Failed } from '../../verdict.js'
 import { failureOf } from '../node-fs/failure.js'
 import { givenTime } from '../node-fs/mappings.js'
 import { originalFs as fs } from '../original-fs.js'
+import { cutOff } from '../uv-times.js'
 import type { Calls, Held } from './calls.js'
 import { isLast, isPlain } from './names.js'
 import { nodeCalls, O_PATH } from './node-calls.js'
@@ -37,6 +46,7 @@ export const nativeCalls = (): { calls: Calls; raw: Raw } | undefined => {
 const make = (fast: Raw, all: Native): Calls => {
   const plain = nodeCalls(false)
   const { at } = plain
+  const StatFs = statFsClass()
   const pair = (name: string, newName: string): boolean => isPlain(name) && isLast(newName)
 
   // Linux 6.6, and then chmod of a link is refused by the kernel itself.
@@ -55,34 +65,38 @@ const make = (fast: Raw, all: Native): Calls => {
       const cut = plain.setattr(held, { size: set.size })
       if (cut !== undefined) return cut
     }
+    return change(held, '', set, AT_EMPTY_PATH)
+  }
+  /** All but the size, of a name (AT_SYMLINK_NOFOLLOW; see `setsAt`) or of what is held (AT_EMPTY_PATH). */
+  const change = (dir: Held, name: string, set: Attributes, flags: number): Failed | undefined => {
     if (set.uid !== undefined || set.gid !== undefined) {
-      const owned = all.fchownat(held, '', set.uid ?? -1, set.gid ?? -1, AT_EMPTY_PATH)
+      const owned = all.fchownat(dir, name, set.uid ?? -1, set.gid ?? -1, flags)
       if (owned < 0) return failed(owned)
     }
     if (set.mode !== undefined) {
-      const changed = all.fchmodat(held, '', set.mode & 0o7777, AT_EMPTY_PATH)
+      const changed = all.fchmodat(dir, name, set.mode & 0o7777, flags)
       if (changed < 0) return failed(changed)
     }
-    return setTimes(held, set)
+    return hasTimes(set) ? setTimes(dir, name, set, flags) : undefined
   }
-  const setTimes = (held: Held, set: Attributes): Failed | undefined => {
+  const setTimes = (dir: Held, name: string, set: Attributes, flags: number): Failed | undefined => {
     const { atime, mtime, atimeNs, mtimeNs } = set
-    const none = atime === undefined && mtime === undefined
-    if (none && atimeNs === undefined && mtimeNs === undefined) return undefined
-    if (atime !== undefined && mtime !== undefined && atimeNs === undefined && mtimeNs === undefined) {
-      // Rounded as node:fs rounds.
+    const isPair = atimeNs === undefined && mtimeNs === undefined && atime !== undefined && mtime !== undefined
+    if (isPair && !isOrdinary(set)) {
+      // What that means is for node:fs to say.
       try {
-        fs.utimesSync(at(held), givenTime(atime), givenTime(mtime))
+        fs.utimesSync(at(dir), givenTime(atime), givenTime(mtime))
         return undefined
       } catch (thrown) {
         return failureOf(thrown)
       }
     }
-    const [a, aNs] = timespec(atime, atimeNs)
-    const [m, mNs] = timespec(mtime, mtimeNs)
-    const done = all.utimensat(held, '', a, aNs, m, mNs, AT_EMPTY_PATH)
+    const [a, aNs] = isPair ? cutOff(atime) : timespec(atime, atimeNs)
+    const [m, mNs] = isPair ? cutOff(mtime) : timespec(mtime, mtimeNs)
+    const done = all.utimensat(dir, name, a, aNs, m, mNs, flags)
     // Before Linux 5.11.
-    return ended(done === -EINVAL_NUMBER ? all.utimensat(AT_FDCWD, at(held), a, aNs, m, mNs, 0) : done)
+    if (done === -EINVAL_NUMBER && name === '') return ended(all.utimensat(AT_FDCWD, at(dir), a, aNs, m, mNs, 0))
+    return ended(done)
   }
 
   return {
@@ -127,7 +141,23 @@ const make = (fast: Raw, all: Native): Calls => {
       // Before Linux 5.8.
       return result === -ENOSYS_NUMBER || result === -EINVAL_NUMBER ? plain.access(held, mask) : ended(result)
     },
+    statfs: (held) => {
+      if (StatFs === undefined) return plain.statfs(held)
+      const result = fast.fstatfs(held)
+      if (result < 0) return failed(result)
+      const word = fast.statfs
+      return new StatFs(word(0), word(1), word(2), word(3), word(4), word(5), word(6))
+    },
     setattr,
+    setsAt: (set, follow) => {
+      const { mode, uid, gid, size } = set
+      const owns = uid !== undefined || gid !== undefined
+      if (size !== undefined) return false
+      // Of a link, the kernel itself refuses a mode.
+      if (mode !== undefined) return hasFchmodat2 && !owns && !hasTimes(set)
+      return !follow && (!hasTimes(set) || (!owns && isOrdinary(set)))
+    },
+    setattrAt: (dir, name, set) => (isPlain(name) ? change(dir, name, set, AT_SYMLINK_NOFOLLOW) : EINVAL),
     getxattrAt: hasGetxattrat(all)
       ? (dir, name, attribute) => (isPlain(name) ? answered(all.getxattrat(dir, name, attribute)) : EINVAL)
       : undefined,
@@ -143,6 +173,23 @@ const hasGetxattrat = (all: Native): boolean =>
   all.getxattrat(AT_FDCWD, '.', 'user.none') === all.getxattr('.', 'user.none')
 
 const answered = <T>(result: T | number): T | Failed => (typeof result === 'number' ? failed(result) : result)
+
+type StatFsClass = new (...words: number[]) => StatFs
+/** Node's own, which it does not export; undefined where it has other fields than statfs(2) begins with. */
+const statFsClass = (): StatFsClass | undefined => {
+  const Class = fs.statfsSync('/').constructor as StatFsClass
+  const made = Object.entries(new Class(0, 1, 2, 3, 4, 5, 6))
+  const names = ['type', 'bsize', 'blocks', 'bfree', 'bavail', 'files', 'ffree']
+  const same = made.length === names.length && made.every(([name, value], k) => name === names[k] && value === k)
+  return same ? Class : undefined
+}
+
+const hasTimes = ({ atime, mtime, atimeNs, mtimeNs }: Attributes): boolean =>
+  atime !== undefined || mtime !== undefined || atimeNs !== undefined || mtimeNs !== undefined
+/** Its seconds are far within an i64: no infinity, no NaN. */
+const isOrdinary = ({ atime = 0, mtime = 0 }: Attributes): boolean =>
+  atime > -MAX_SECONDS && atime < MAX_SECONDS && mtime > -MAX_SECONDS && mtime < MAX_SECONDS
+const MAX_SECONDS = 2 ** 40
 
 /** Seconds and nanoseconds. */
 const timespec = (seconds: number | undefined, ns: bigint | undefined): [number, number] => {

@@ -147,6 +147,8 @@ export const nodeCalls = (unsafe: boolean): Calls => {
     tmpfile: (held, flags, mode) => tried(() => fs.openSync(path(held), (flags & ~O_CREAT) | O_TMPFILE, mode)),
     statfs: (held) => tried(() => fs.statfsSync(path(held))),
     readdir: (held): Entry[] | Failed => tried(() => entriesOf(path(held))),
+    setsAt: () => false,
+    setattrAt: () => ENOSYS,
     getxattrAt: undefined,
     getxattr: () => ENOTSUP,
     setxattr: () => ENOTSUP,

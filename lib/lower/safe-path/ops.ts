@@ -15,7 +15,7 @@ import { Failed } from '../../verdict.js'
 import { originalFs as fs } from '../original-fs.js'
 import type { Held } from './calls.js'
 import { later } from './later.js'
-import { isPlain, lastOf, parentOf } from './names.js'
+import { partsOf } from './names.js'
 import { failed } from './native-calls.js'
 import type { Picker } from './resolver.js'
 
@@ -27,6 +27,7 @@ const EISDIR = Failed.of('EISDIR')
 const ENOENT = Failed.of('ENOENT')
 const ENOSYS = Failed.of('ENOSYS')
 const ENOTDIR = Failed.of('ENOTDIR')
+const ENOTSUP = Failed.of('ENOTSUP')
 const EPERM = Failed.of('EPERM')
 
 /** Those that are not only about a path: `watch` needs more than a resolver. */
@@ -75,6 +76,17 @@ const syncOps = (pick: Picker): Sync => {
       resolver.release(file)
     }
   }
+  /** The same of what is a directory, most likely. */
+  const listed = <T>({ path, dentry }: Named, act: (held: Held) => T | Failed): T | Failed => {
+    const resolver = pick(dentry)
+    const file = resolver.directory?.(path) ?? resolver.hold(path, true)
+    if (file instanceof Failed) return file
+    try {
+      return act(file)
+    } finally {
+      resolver.release(file)
+    }
+  }
   /** On the last name, in the directory that it is in. */
   const named = <T = undefined>(
     path: string,
@@ -87,7 +99,7 @@ const syncOps = (pick: Picker): Sync => {
       const dir = resolver.parent(path)
       if (dir instanceof Failed) return dir
       try {
-        const name = lastOf(path)
+        const { name } = partsOf(path)
         const out = name === '' ? ofRoot : act(dir, name)
         if (out !== ENOENT || resolver.isStale?.(dir) !== true) return out
       } finally {
@@ -103,10 +115,11 @@ const syncOps = (pick: Picker): Sync => {
     act: (dir: Held, name: string, newDir: Held, newName: string) => Failed | undefined,
   ): Failed | undefined => {
     const isPath = newPath !== '' && newPath.length <= PATH_MAX
-    const isOne = isPath && (dentry === undefined) === (newDentry === undefined) && parentOf(path) === parentOf(newPath)
+    const isAlike = isPath && (dentry === undefined) === (newDentry === undefined)
+    const isOne = isAlike && partsOf(path).above === partsOf(newPath).above
     return named(path, dentry, ofRoot, (dir, name) => {
       if (!isOne) return named(newPath, newDentry, ofNewRoot, (newDir, newName) => act(dir, name, newDir, newName))
-      const newName = lastOf(newPath)
+      const newName = partsOf(newPath).name
       return newName === '' ? ofNewRoot : act(dir, name, dir, newName)
     })
   }
@@ -115,11 +128,18 @@ const syncOps = (pick: Picker): Sync => {
   return {
     lookup: ({ path, dentry, precise }) => pick(dentry).stat(path, false, precise === true),
     getattr: ({ path, dentry, follow, precise }) => pick(dentry).stat(path, follow, precise),
-    setattr: (req) => held(req, req.follow, (file) => calls.setattr(file, req.set)),
+    setattr: (req) => {
+      const { path, dentry, follow, set } = req
+      if (calls.setsAt(set, follow) && partsOf(path).isPlain) {
+        const out = named(path, dentry, EPERM, (dir, name) => calls.setattrAt(dir, name, set))
+        if (!follow || out !== ENOTSUP) return out
+      }
+      return held(req, follow, (file) => calls.setattr(file, set))
+    },
     readlink: (req) => {
       const { path, dentry } = req
       // `.`, `..` and `x/` lead to directories, or to nothing.
-      if (!isPlain(lastOf(path))) return held(req, true, () => EINVAL)
+      if (!partsOf(path).isPlain) return held(req, true, () => EINVAL)
       return named<string>(path, dentry, EINVAL, calls.readlink)
     },
     symlink: ({ path, dentry, target }) => named(path, dentry, EEXIST, (dir, name) => calls.symlink(target, dir, name)),
@@ -133,7 +153,7 @@ const syncOps = (pick: Picker): Sync => {
       if (fd !== undefined) {
         return named(newPath, newDentry, EEXIST, (newDir, newName) => calls.linkFd(fd, newDir, newName))
       }
-      if (!isPlain(lastOf(req.path))) {
+      if (!partsOf(req.path).isPlain) {
         // link(2) looks a name with a slash at the end up through its link; what it finds is no file.
         return held(req, true, (file) => {
           const stats = calls.stat(file, false)
@@ -147,11 +167,11 @@ const syncOps = (pick: Picker): Sync => {
     open,
     create: open,
     tmpfile: (req) => held(req, true, (dir) => calls.tmpfile(dir, req.flags, req.mode)),
-    statfs: (req) => held(req, true, (file) => calls.statfs(file)),
+    statfs: (req) => listed(req, calls.statfs),
     getxattr: (req) => {
       const { path, dentry, follow, name } = req
       const { getxattrAt } = calls
-      if (getxattrAt !== undefined && !follow && isPlain(lastOf(path))) {
+      if (getxattrAt !== undefined && !follow && partsOf(path).isPlain) {
         return named<Buffer>(path, dentry, EPERM, (dir, last) => getxattrAt(dir, last, name))
       }
       return held(req, follow, (file) => calls.getxattr(file, name))
@@ -165,7 +185,7 @@ const syncOps = (pick: Picker): Sync => {
       fs.closeSync(fd)
       return undefined
     },
-    readdir: (req) => held(req, true, (dir) => calls.readdir(dir)),
+    readdir: (req) => listed(req, calls.readdir),
     access: ({ path, dentry, mask }) => pick(dentry).access(path, mask),
     syncfs: ({ path, dentry }) => {
       const system = native()

@@ -25,9 +25,9 @@ const STATX = 4160
 const EMPTY = 4480
 const TEXT = 4608
 const TEXT_SIZE = 4096
-/** struct epoll_event[2], of 12 or 16 bytes each; what an event is about is not asked. */
+/** struct epoll_event: a word of events, and what they are about, which is not asked. */
 const EVENTS = TEXT + TEXT_SIZE
-const SIZE = EVENTS + 32
+const SIZE = EVENTS + 16
 
 const EPOLL_CTL_ADD = 1
 /** IN_NONBLOCK | IN_CLOEXEC */
@@ -56,18 +56,27 @@ export interface Raw {
   identity(): string
   /** The number of links that it found. */
   links(): number
+  /** fstatfs(2); `fd` may be an O_PATH descriptor. */
+  fstatfs(fd: number): number
+  /** The n-th word, of 64 bits, that the last `fstatfs` found: statfs(2) has their names. */
+  statfs(n: number): number
   /** inotify_init1(2): a descriptor. */
   inotify(): number
   /** inotify_add_watch(2). */
   watch(inotify: number, path: string, mask: number): number
-  /** Reads whatever an inotify descriptor has to tell. */
-  drain(inotify: number): void
+  /**
+   * Reads all that an inotify descriptor has to tell: whether none of it is about a watched directory itself, but only
+   * about names in one.
+   */
+  drain(inotify: number): boolean
   /** epoll_create1(2): a descriptor. */
   epoll(): number
   /** epoll_ctl(2), to add `fd`; `events` as poll(2) has them. */
   listen(epoll: number, fd: number, events: number): number
-  /** epoll_wait(2) without waiting: how many of what it listens to have something to tell, two at most. */
+  /** epoll_wait(2) without waiting: 0, or 1 where some of what it listens to has something to tell. */
   pending(epoll: number): number
+  /** What that was: events, as poll(2) has them. */
+  events(): number
 }
 
 const make = (): Raw | undefined => {
@@ -92,6 +101,7 @@ const make = (): Raw | undefined => {
   const statx5 = calls.of5('statx')
   const faccessat2 = calls.of4('faccessat2')
   const readlinkat = calls.of4('readlinkat')
+  const fstatfs = calls.of2('fstatfs')
   const inotify = calls.of1('inotify_init1')
   const watch = calls.of3('inotify_add_watch')
   const read = calls.of3('read')
@@ -167,17 +177,30 @@ const make = (): Raw | undefined => {
         : put(name, 0) || faccessat2(dir, path, mask, AT_SYMLINK_NOFOLLOW),
     identity: () => `${field(0x88)} ${field(0x8c)} ${field(0x24)} ${field(0x20)}`,
     links: () => field(0x10),
+    fstatfs: (fd) => fstatfs(fd, text),
+    statfs: (n) => (words[(TEXT + 8 * n) >> 2] as number) + (words[(TEXT + 8 * n + 4) >> 2] as number) * 2 ** 32,
     inotify: () => inotify(IN_FLAGS),
     watch: (fd, name, mask) => put(name, SLASH) || watch(fd, path, mask),
     drain: (fd) => {
-      while (read(fd, text, TEXT_SIZE) > 0);
+      let ofNames = true
+      for (;;) {
+        const length = read(fd, text, TEXT_SIZE)
+        if (length <= 0) return ofNames
+        // struct inotify_event { i32 wd; u32 mask, cookie, len; char name[len] }
+        for (let at = TEXT; at < TEXT + length; ) {
+          const size = words[(at + 12) >> 2] as number
+          if (size === 0) ofNames = false
+          at += 16 + size
+        }
+      }
     },
     epoll: () => epoll(O_CLOEXEC),
     listen: (fd, heard, wanted) => {
       words[EVENTS >> 2] = wanted
       return control(fd, EPOLL_CTL_ADD, heard, events)
     },
-    pending: (fd) => wait(fd, events, 2, 0, 0),
+    pending: (fd) => wait(fd, events, 1, 0, 0),
+    events: () => words[EVENTS >> 2] as number,
   }
 }
 

@@ -30,6 +30,8 @@ export interface Resolver {
   hold(path: Path, follow: boolean): Held | Failed
   /** The directory that the last component is in. That component itself is not looked at: `lastOf(path)` has it. */
   parent(path: Path): Held | Failed
+  /** The directory at `path`, where it is kept held; undefined: `hold` has to find it. */
+  directory?(path: Path): Held | undefined
   stat(path: Path, follow: boolean, precise: boolean): Stats | Failed
   /** access(2), with the process's real ids, through a link in the last component. */
   access(path: Path, mask: number): Failed | undefined

@@ -21,8 +21,10 @@ const { ENODATA, ENOENT, EOPNOTSUPP } = constants.errno
 const POLLIN = 1
 const POLLPRI = 2
 
-/** linux/inotify.h: IN_ATTRIB, IN_DELETE_SELF, IN_MOVE_SELF, IN_ONLYDIR. Rights are attributes. */
-const CHANGES = 0x4 | 0x400 | 0x800 | 0x0100_0000
+/** linux/inotify.h: IN_DELETE_SELF, IN_MOVE_SELF, IN_ONLYDIR, IN_MASK_ADD. */
+const PLACE = 0x400 | 0x800 | 0x0100_0000 | 0x2000_0000
+/** IN_ATTRIB too: rights are attributes. Those of the held directory itself the kernel looks at whenever it is used. */
+const PLACE_AND_RIGHTS = PLACE | 0x4
 /** Watches at most, of which the user may have some thousands for all programs (fs.inotify.max_user_watches). */
 const MAX_WATCHES = 512
 
@@ -67,11 +69,17 @@ export class Witness {
    * @param isOpen of the directory that is asked about: then nobody has to ask who we are by now
    */
   quiet(isOpen: boolean): boolean {
-    if (this.raw.pending(this.#both) === 0 && rights.changes === 0 && (isOpen || this.#isSame())) return true
+    if (this.#isSilent() && rights.changes === 0 && (isOpen || this.#isSame())) return true
     this.letGo()
     this.raw.drain(this.#notes)
     this.#know()
     return false
+  }
+  #isSilent(): boolean {
+    const { raw } = this
+    if (raw.pending(this.#both) === 0) return true
+    // A name in a watched directory changed its attributes: nothing to us, but it has to be read to be heard once only.
+    return raw.events() === POLLIN && raw.drain(this.#notes) && raw.pending(this.#both) === 0
   }
   #isSame(): boolean {
     return !this.#mayChange || this.#user === geteuid()
@@ -119,7 +127,7 @@ export class Witness {
     if (raw.listen(this.#both, this.#notes, POLLIN) < 0 || raw.listen(this.#both, this.#mounts, POLLPRI) < 0)
       return false
     // The root stays where it is, but not its rights.
-    return raw.watch(this.#notes, pathOf(this.root), CHANGES) >= 0
+    return raw.watch(this.#notes, pathOf(this.root), PLACE_AND_RIGHTS) >= 0
   }
 
   /** Holds the directory at a canonical path, watched; undefined where it cannot be, or a link is in the way. */
@@ -152,7 +160,10 @@ export class Witness {
       append(chain, { dir, name, fd })
       const at = pathOf(fd)
       if (!isLocal(at)) return undefined
-      if (++this.#watches > MAX_WATCHES || this.raw.watch(this.#notes, at, CHANGES) < 0) {
+      if (
+        ++this.#watches > MAX_WATCHES ||
+        this.raw.watch(this.#notes, at, end === path.length ? PLACE : PLACE_AND_RIGHTS) < 0
+      ) {
         this.reset()
         return undefined
       }
