@@ -45,8 +45,12 @@ const told = (by: Resolver, path: string) => {
   }
   const parent = above instanceof Failed ? above.errno : by.calls.stat(above, false)
   if (!(above instanceof Failed)) by.release(above)
+  const itself = by.directory?.(path) ?? by.hold(path, false)
+  const entries = itself instanceof Failed ? itself : by.calls.readdir(itself)
+  if (!(itself instanceof Failed)) by.release(itself)
   return {
     path,
+    entries: entries instanceof Failed ? entries.errno : entries.map(({ name }) => name).sort(),
     stat: stats(true),
     lstat: stats(false),
     exists: by.access(path, 0)?.errno,
@@ -54,8 +58,11 @@ const told = (by: Resolver, path: string) => {
     parent: typeof parent === 'string' || parent instanceof Failed ? parent : `${parent.dev}:${parent.ino}`,
   }
 }
+const missing = (path: string): string => `${path.slice(0, path.lastIndexOf('/'))}/missing`
+/** Until the directory is held, and the end of it is told. */
 const warm = (kept: Kept, path: string): void => {
   for (let k = 0; k < 30; k++) kept.stat(path, false, false)
+  for (let k = 0; k < 30; k++) kept.access(missing(path), 0)
 }
 
 const names = ['a', 'b', 'c', 'f'] as const
@@ -124,6 +131,48 @@ own(title('what was removed and made anew is found again'), (t) => {
   mkdirSync(dir)
   writeFileSync(join(dir, 'f'), 'new')
   t.deepEqual(told(by, join(dir, 'f')), told(walks, join(dir, 'f')))
+  by.letGo()
+})
+
+own(title('whatever becomes of an empty directory in which nothing was found is noticed'), (t) => {
+  const root = place(t)
+  const path = join(root, 'd', 'f')
+  const dir = join(root, 'd')
+  const by = new Kept(walks)
+  const ends: Readonly<Record<string, () => void>> = {
+    removed: () => nodeFs.rmdirSync(dir),
+    'removed and made anew': () => {
+      nodeFs.rmdirSync(dir)
+      mkdirSync(dir)
+      writeFileSync(path, '1')
+    },
+    'removed, a link in its place': () => {
+      nodeFs.rmdirSync(dir)
+      symlinkSync('e', dir)
+    },
+    replaced: () => nodeFs.renameSync(join(root, 'e'), dir),
+    exchanged: () => native()?.renameat2(-100, dir, -100, join(root, 'e'), 2),
+    'moved away': () => nodeFs.renameSync(dir, join(root, 'g')),
+    'others removed and replaced': () => {
+      for (const name of ['x', 'y', 'z']) writeFileSync(join(root, name), '')
+      nodeFs.unlinkSync(join(root, 'x'))
+      nodeFs.renameSync(join(root, 'y'), join(root, 'z'))
+      nodeFs.chmodSync(join(root, 'z'), 0o600)
+    },
+  }
+  for (const [what, end] of Object.entries(ends)) {
+    for (const asked of [path, dir]) {
+      for (const name of readdirSync(root)) rmSync(join(root, name), { recursive: true })
+      for (const name of ['d', 'e']) mkdirSync(join(root, name))
+      writeFileSync(join(root, 'e', 'f'), '2')
+      warm(by, path)
+      t.is(by.access(path, 0)?.errno, 'ENOENT')
+      end()
+      t.deepEqual(told(by, asked), told(walks, asked), what)
+      t.deepEqual(told(by, path), told(walks, path), what)
+      t.deepEqual(told(by, dir), told(walks, dir), what)
+    }
+  }
   by.letGo()
 })
 

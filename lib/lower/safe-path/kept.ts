@@ -12,13 +12,12 @@ import { Failed } from '../../verdict.js'
 import type { Calls, Held } from './calls.js'
 import type { KernelResolver } from './kernel.js'
 import { partsOf } from './names.js'
-import { failed } from './native-calls.js'
 import type { Raw } from './raw.js'
 import type { Resolver, Seeker } from './resolver.js'
 import { Witness } from './witness.js'
 
 const ENOENT = Failed.of('ENOENT')
-const { EINVAL: EINVAL_NUMBER } = constants.errno
+const { EINVAL: EINVAL_NUMBER, ENOENT: ENOENT_NUMBER } = constants.errno
 const { setInterval, clearInterval } = globalThis
 const UNSURE = 0
 const NO_LINK = 1
@@ -45,7 +44,22 @@ interface Parent {
   users: number
   /** Let go of: the last one to use it closes it. */
   dropped: boolean
+  /** How often it was asked whether it was removed. */
+  doubts: number
+  /** The witness tells that, and nobody has to ask. */
+  tellsEnd: boolean
 }
+
+const newParent = (path: Path): Parent => ({
+  path,
+  held: -1,
+  isOpen: false,
+  seen: 1,
+  users: 0,
+  dropped: false,
+  doubts: 0,
+  tellsEnd: false,
+})
 
 export class Kept implements Resolver {
   readonly calls: Calls
@@ -66,7 +80,12 @@ export class Kept implements Resolver {
     this.calls = kernel.calls
     this.#raw = kernel.raw
     this.#parents = new LRUCache<string, Parent>({ max: COUNTED, dispose: (parent) => this.#drop(parent) })
-    this.#witness = new Witness(kernel.raw, kernel.root, () => this.#parents.clear())
+    this.#witness = new Witness(
+      kernel.raw,
+      kernel.root,
+      () => this.#parents.clear(),
+      () => this.#isAnyGone(),
+    )
   }
 
   /** Directories that are held; 3 at most. */
@@ -118,7 +137,7 @@ export class Kept implements Resolver {
     const parent = this.#parents.get(path)
     // What a map finds is believed where it says itself what it is.
     if (parent === undefined || parent.path !== path) {
-      this.#parents.set(path, { path, held: -1, isOpen: false, seen: 1, users: 0, dropped: false })
+      this.#parents.set(path, newParent(path))
       return undefined
     }
     if (parent.held < 0) return ++parent.seen > WORTH ? this.#hold(parent) : undefined
@@ -146,6 +165,8 @@ export class Kept implements Resolver {
     if (last !== undefined) this.#close(last)
     parent.held = watched.held
     parent.isOpen = watched.isOpen
+    parent.doubts = 0
+    parent.tellsEnd = false
     this.#held[this.#oldest] = parent
     this.#oldest = (this.#oldest + 1) % HELD
     this.#used = true
@@ -161,16 +182,32 @@ export class Kept implements Resolver {
     this.letGo()
   }
 
-  /** Whether what was not found in a kept directory is to be asked for again: it was removed, and another may be there. */
-  #wasRemoved(parent: Parent): boolean {
-    if (!this.#witness.isGone(parent.held)) return false
-    this.#parents.delete(parent.path)
-    return true
+  /** Whether a kept directory is where it was, and was not removed: what is not in it is nowhere, then. */
+  #stands(parent: Parent): boolean {
+    return (parent.tellsEnd || !this.#isGone(parent)) && this.#witness.quiet(parent.isOpen)
+  }
+  #isGone(parent: Parent): boolean {
+    if (this.#witness.isGone(parent.held)) {
+      this.#parents.delete(parent.path)
+      return true
+    }
+    if (++parent.doubts > WORTH) {
+      parent.doubts = 0
+      parent.tellsEnd = this.#witness.watchEnd(parent.held)
+    }
+    return false
+  }
+  #isAnyGone(): boolean {
+    for (let k = 0; k < HELD; k++) {
+      const parent = this.#held[k]
+      if (parent?.tellsEnd === true && this.#witness.isGone(parent.held)) return true
+    }
+    return false
   }
 
   /** Whether that is what a name in a kept directory was answered because it is not there. */
   #isMissing(parent: Parent, result: number): boolean {
-    return failed(result) === ENOENT && !this.#wasRemoved(parent) && this.#witness.quiet(parent.isOpen)
+    return result === -ENOENT_NUMBER && this.#stands(parent)
   }
 
   /** What a name in a kept directory is, asked for less than its attributes cost; a NO_LINK is for the witness to confirm. */
@@ -215,7 +252,7 @@ export class Kept implements Resolver {
 
   isStale(dir: Held): boolean {
     const parent = this.#of(dir)
-    return parent !== undefined && this.#wasRemoved(parent)
+    return parent !== undefined && (parent.dropped || !this.#stands(parent))
   }
 
   release(held: Held): void {
@@ -226,7 +263,7 @@ export class Kept implements Resolver {
 
   directory(path: Path): Held | undefined {
     const found = this.#at(path)
-    if (found === undefined || !this.#witness.quiet(found.isOpen)) return undefined
+    if (found === undefined || !this.#stands(found)) return undefined
     found.users++
     return found.held
   }

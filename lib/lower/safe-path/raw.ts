@@ -17,6 +17,7 @@ const AT_EMPTY_PATH = 0x1000
 const O_CLOEXEC = 0o2000000
 /** STATX_BASIC_STATS | STATX_BTIME: what libuv asks for. */
 const STATX_ALL = 0x0fff
+const STATX_NLINK = 0x0004
 
 /** Where things are in the block. */
 const PATH = 0
@@ -27,9 +28,16 @@ const TEXT = 4608
 const TEXT_SIZE = 4096
 /** struct epoll_event: a word of events, and what they are about, which is not asked. */
 const EVENTS = TEXT + TEXT_SIZE
-const SIZE = EVENTS + 16
+/** struct statx, as the first one. */
+const LINKS = EVENTS + 16
+const SIZE = LINKS + 256
 
 const EPOLL_CTL_ADD = 1
+/** IN_DELETE, IN_MOVED_TO */
+export const IN_REPLACED = 0x200 | 0x80
+/** What an inotify descriptor tells: of a watched directory itself; that an entry of one was removed or replaced. */
+export const OF_ITSELF = 1
+export const OF_ENTRIES = 2
 /** IN_NONBLOCK | IN_CLOEXEC */
 const IN_FLAGS = 0o4000 | O_CLOEXEC
 
@@ -54,8 +62,8 @@ export interface Raw {
   access(dir: number, name: string, mask: number): number
   /** What the last `statx` found, apart from all else that is there at the time. */
   identity(): string
-  /** The number of links that it found. */
-  links(): number
+  /** The number of links of what is held; what `statx` found last stays to be had. */
+  links(held: number): number
   /** fstatfs(2); `fd` may be an O_PATH descriptor. */
   fstatfs(fd: number): number
   /** The n-th word, of 64 bits, that the last `fstatfs` found: statfs(2) has their names. */
@@ -64,11 +72,8 @@ export interface Raw {
   inotify(): number
   /** inotify_add_watch(2). */
   watch(inotify: number, path: string, mask: number): number
-  /**
-   * Reads all that an inotify descriptor has to tell: whether none of it is about a watched directory itself, but only
-   * about names in one.
-   */
-  drain(inotify: number): boolean
+  /** Reads all that an inotify descriptor has to tell: OF_ITSELF and OF_ENTRIES, or 0 where it is neither. */
+  drain(inotify: number): number
   /** epoll_create1(2): a descriptor. */
   epoll(): number
   /** epoll_ctl(2), to add `fd`; `events` as poll(2) has them. */
@@ -110,6 +115,7 @@ const make = (): Raw | undefined => {
   // Without a mask of signals, its size is not looked at.
   const wait = calls.of5('epoll_pwait')
   const events = address(EVENTS)
+  const links = address(LINKS)
 
   /** What the block holds for a path, and under which rule it was let in. */
   let written: string | undefined
@@ -176,20 +182,24 @@ const make = (): Raw | undefined => {
         ? faccessat2(dir, empty, mask, AT_EMPTY_PATH)
         : put(name, 0) || faccessat2(dir, path, mask, AT_SYMLINK_NOFOLLOW),
     identity: () => `${field(0x88)} ${field(0x8c)} ${field(0x24)} ${field(0x20)}`,
-    links: () => field(0x10),
+    links: (held) => {
+      const result = statx5(held, empty, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_NLINK, links)
+      return result < 0 ? result : (words[(LINKS + 0x10) >> 2] as number)
+    },
     fstatfs: (fd) => fstatfs(fd, text),
     statfs: (n) => (words[(TEXT + 8 * n) >> 2] as number) + (words[(TEXT + 8 * n + 4) >> 2] as number) * 2 ** 32,
     inotify: () => inotify(IN_FLAGS),
     watch: (fd, name, mask) => put(name, SLASH) || watch(fd, path, mask),
     drain: (fd) => {
-      let ofNames = true
+      let told = 0
       for (;;) {
         const length = read(fd, text, TEXT_SIZE)
-        if (length <= 0) return ofNames
+        if (length <= 0) return told
         // struct inotify_event { i32 wd; u32 mask, cookie, len; char name[len] }
         for (let at = TEXT; at < TEXT + length; ) {
           const size = words[(at + 12) >> 2] as number
-          if (size === 0) ofNames = false
+          if (size === 0) told |= OF_ITSELF
+          else if (((words[(at + 4) >> 2] as number) & IN_REPLACED) !== 0) told |= OF_ENTRIES
           at += 16 + size
         }
       }

@@ -11,7 +11,7 @@ import { append, indexOf, slice } from '../../primordials.js'
 import { originalFs as fs } from '../original-fs.js'
 import type { Held } from './calls.js'
 import { O_PATH } from './node-calls.js'
-import type { Raw } from './raw.js'
+import { IN_REPLACED, OF_ENTRIES, OF_ITSELF, type Raw } from './raw.js'
 
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants
 const { getuid = () => -1, geteuid = () => -1 } = process
@@ -41,6 +41,8 @@ export interface Watched {
   readonly isOpen: boolean
 }
 
+/** Of the directory that a held one is in; IN_ONLYDIR, IN_MASK_ADD. */
+const END = IN_REPLACED | 0x0100_0000 | 0x2000_0000
 const SEARCH = 0o111
 const ACCESS_LIST = 'system.posix_acl_access'
 
@@ -57,11 +59,15 @@ export class Witness {
   #mayChange = true
   #broken = false
 
-  /** @param letGo lets go of everything that is held by word of this one */
+  /**
+   * @param letGo lets go of everything that is held by word of this one
+   * @param isAnyGone whether one that is held is gone, of those whose end is watched for
+   */
   constructor(
     readonly raw: Raw,
     readonly root: Held,
     readonly letGo: () => void,
+    readonly isAnyGone: () => boolean,
   ) {}
 
   /**
@@ -78,8 +84,11 @@ export class Witness {
   #isSilent(): boolean {
     const { raw } = this
     if (raw.pending(this.#both) === 0) return true
-    // A name in a watched directory changed its attributes: nothing to us, but it has to be read to be heard once only.
-    return raw.events() === POLLIN && raw.drain(this.#notes) && raw.pending(this.#both) === 0
+    if (raw.events() !== POLLIN) return false
+    // Of an entry of a watched directory it is nothing to us, mostly, but it has to be read to be heard once only.
+    const told = raw.drain(this.#notes)
+    if (told === OF_ENTRIES && this.isAnyGone()) return false
+    return (told & OF_ITSELF) === 0 && raw.pending(this.#both) === 0
   }
   #isSame(): boolean {
     return !this.#mayChange || this.#user === geteuid()
@@ -196,10 +205,19 @@ export class Witness {
     return list === -ENODATA || list === -EOPNOTSUPP
   }
 
+  /**
+   * From now on what is told includes that a held directory was removed, or another put in its place: of itself, while it
+   * is held, nothing tells that.
+   * @returns false where it is too late, or cannot be
+   */
+  watchEnd(held: Held): boolean {
+    return this.raw.watch(this.#notes, `${pathOf(held)}/..`, END) >= 0 && !this.isGone(held)
+  }
+
   /** Whether a directory that is held is no longer anywhere: nothing can be found or made in it. */
   isGone(held: Held): boolean {
-    const result = this.raw.statx(held, '')
-    return result === -ENOENT || this.raw.links() === 0
+    const links = this.raw.links(held)
+    return links === 0 || links === -ENOENT
   }
 }
 
