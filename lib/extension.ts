@@ -113,8 +113,11 @@ export type Around<O extends Op> = Asking<Reply<O> | Failed>
 export interface Extension<O extends Op> {
   /** Going down: the fast path. */
   request?(req: Request<O>, cx: Context): Verdict<O>
-  /** Coming up with a reply: returns the reply, changed or not. */
-  reply?(value: Reply<O>, req: Request<O>, cx: Context): Reply<O>
+  /**
+   * Coming up with a reply: returns the reply, changed or not, or `fail(errno)` where it must not be seen; what was done
+   * stays done, so that this is for requests that only look.
+   */
+  reply?(value: Reply<O>, req: Request<O>, cx: Context): Reply<O> | Failed
   /**
    * Coming up with a failure: `NEXT` lets it pass, `reply(value)` mends it, `fail(errno)` turns it into another, `AROUND`
    * runs this extension's `around` after all.

@@ -19,10 +19,10 @@ import {
 import { ALL, CREATE, DELETE, EXEC, LIST, READ, STAT, WRITE } from './decide.js'
 import { link, rename } from './moves.js'
 import { create, open } from './opens.js'
-import { annotate, at, withDentry } from './send.js'
+import { annotate, at } from './send.js'
 import { find } from './straight.js'
 import { FOLLOW, isContained, type Mode, NAME, STAY, walk } from './walk.js'
-import { isLed, isOnFd, type Warden } from './warden.js'
+import { isOnFd, type Warden } from './warden.js'
 import { watch } from './watch.js'
 
 interface Needs<O extends PathOp> {
@@ -173,20 +173,18 @@ const mknod = (w: Warden): Extension<'mknod'> => {
 
 /** A link's text: shown where all that it names may be seen. */
 const readlink = (w: Warden): Extension<'readlink'> => ({
-  *around(req, cx) {
+  request: (req, cx) => w.byText<'readlink'>(req, req.path, cx, 0, READ | STAT),
+  ...w.afterText('readlink'),
+  reply(target, req, cx) {
     const { path } = req
-    const rules = w.decider.for(cx.caller)
-    const guess = w.guess(path, rules.judgeText(path), 0, READ | STAT)
-    if (guess !== undefined) {
-      const out = yield* attempt('readlink', withDentry<'readlink'>(req, guess))
-      if (!isLed(out)) {
-        if (typeof out === 'string' && !isContained(path, out, rules)) {
-          return w.refuseAt('readlink', cx.caller, path, path, READ | STAT)
-        }
-        w.sent('readlink', cx.caller, path, READ | STAT)
-        return out
-      }
+    if (isContained(path, target, w.decider.for(cx.caller))) {
+      w.allow('readlink', cx.caller, path, path, READ | STAT)
+      return target
     }
+    w.fast--
+    return w.refuseAt('readlink', cx.caller, path, path, READ | STAT)
+  },
+  *around(req, cx) {
     const q = w.question('readlink', cx, req.path, STAY, 0, READ | STAT)
     const found = yield* walk(q, w)
     if (found instanceof Failed) return found

@@ -43,7 +43,7 @@ export const at = <O extends PathOp>(req: Request<O>, { path, dentry }: Place): 
   ({ ...(req as object), path, dentry, fd: undefined, file: undefined }) as unknown as Request<O>
 
 /** The request with its dentry: the same object, for which faces leave room; a copy where it cannot be written to. */
-export const withDentry = <O extends PathOp>(req: Request<O>, dentry: Dentry): Request<O> => {
+const withDentry = <O extends PathOp>(req: Request<O>, dentry: Dentry): Request<O> => {
   if (isBlank()) {
     try {
       const annotated = req as unknown as Annotated

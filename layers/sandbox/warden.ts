@@ -125,11 +125,6 @@ export class Warden implements Refuser {
     this.audit.record(caller, op, asked, resolved, 'deny', needs, this.decider.for(caller))
     return this.denied
   }
-  /** Counts and notes what went down by its text alone. */
-  sent(op: Op, caller: Caller, path: Path, needs: number): void {
-    this.fast++
-    if (this.audit.all) this.allow(op, caller, path, path, needs)
-  }
   /** Notes what was let through, where that is wanted. */
   allow(op: Op, caller: Caller, asked: Path, resolved: Path, needs: number): void {
     if (this.audit.all) this.audit.record(caller, op, asked, resolved, 'allow', needs, this.decider.for(caller))
@@ -150,11 +145,6 @@ class Guess implements Dentry {
 const { hasOwn } = Object
 /** Whether a request is on an open file: as it says itself, not what `Object.prototype` was made to say. */
 export const isOnFd = (req: object): boolean => (req as { fd?: number }).fd !== undefined && hasOwn(req, 'fd')
-
-/** What may come of a link in the way of a request that must not follow any: then the path has to be walked. */
-export const isLed = (out: unknown): out is Failed => out === LOOP || out === NOTDIR
-const LOOP = Failed.of('ELOOP')
-const NOTDIR = Failed.of('ENOTDIR')
 
 const unsafeError = (): Error =>
   Object.assign(

@@ -66,6 +66,15 @@ return resume(x, plan, 0, ${k}, req, cx, v)
 const Compiled = Function
 const NAMES = 'x, plan, NEXT, Replied, Failed, REENTERED, BAD_FD, resume, unwind, UNHEARD, answered'
 
+/** Whether anybody above step `at` looks at what comes up. */
+const isHeard = (steps: readonly Step[], at: number): boolean => {
+  for (let k = at - 1; k >= 0; k--) {
+    const { reply, error } = (steps[k] as Step).ext
+    if (reply !== undefined || error !== undefined) return true
+  }
+  return false
+}
+
 /** The way up from just above step `at`. */
 const rise = ({ steps, opens, writes, watched }: Plan, at: number): string => {
   let text = ''
@@ -77,7 +86,12 @@ const rise = ({ steps, opens, writes, watched }: Plan, at: number): string => {
   for (let k = at - 1; k >= 0; k--) {
     const { ext } = steps[k] as Step
     if (ext.error !== undefined) errors = true
-    if (ext.reply !== undefined) replies += `out = h${k}.reply(out, req, cx); `
+    if (ext.reply === undefined) continue
+    replies += `out = h${k}.reply(out, req, cx); `
+    // It may have been refused.
+    if (isHeard(steps, k)) {
+      replies += `if (out instanceof Failed) return unwind(x, plan, 0, ${k}, out, req, undefined, -1, cx); `
+    }
   }
   if (errors) text += `if (out instanceof Failed) return unwind(x, plan, 0, ${at}, out, req, undefined, -1, cx); `
   else if (replies !== '') text += 'if (out instanceof Failed) return out; '

@@ -120,6 +120,20 @@ test('an error hook can mend a failure', async (t) => {
   t.deepEqual((await everyWay(layers, 'readlink', at('/missing'))).out, { value: 'mended' })
 })
 
+test('a reply hook can refuse what came up; above it, that is a failure', async (t) => {
+  const layers = () => [
+    layer('top', {
+      readlink: { reply: (target) => `${target}!`, error: (errno) => (errno === 'EPERM' ? NEXT : reply(errno)) },
+    }),
+    layer('refuses', { readlink: { reply: (target) => fail(target === '/a' ? 'EPERM' : 'EACCES') } }),
+    layer('below', { readlink: { reply: (target) => target } }),
+  ]
+  t.deepEqual((await everyWay(layers, 'readlink', at('/a'))).out, { errno: 'EPERM' })
+  t.deepEqual((await everyWay(layers, 'readlink', at('/b'))).out, { value: 'EACCES' })
+  const alone = () => layers().slice(1)
+  t.deepEqual((await everyWay(alone, 'readlink', at('/a'))).out, { errno: 'EPERM' })
+})
+
 test('PASSTHROUGH skips what is below, in both directions, but not what is pinned', async (t) => {
   const visits: string[] = []
   const noting = (name: string, pinned: boolean) =>
@@ -356,7 +370,7 @@ test('the compiled plan and the interpreted one ask the same hooks in the same o
               ...(up === 1 && {
                 reply: (target: string, { path }: Request<'readlink'>) => {
                   heard.push(`up ${k} ${path}`)
-                  return target + k
+                  return k === 1 && code % 7 === 0 ? Failed.of('EACCES') : target + k
                 },
                 error: (errno: string) => {
                   heard.push(`error ${k} ${errno}`)

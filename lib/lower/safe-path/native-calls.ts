@@ -13,7 +13,6 @@ import {
   UTIME_OMIT,
 } from '../../native/index.js'
 import type { Attributes, StatFs } from '../../op.js'
-import { decodePath } from '../../path-bytes.js'
 import { Failed } from '../../verdict.js'
 import { failureOf } from '../node-fs/failure.js'
 import { givenTime } from '../node-fs/mappings.js'
@@ -116,7 +115,7 @@ const make = (fast: Raw, all: Native): Calls => {
     readlink: (dir, name) => {
       if (name !== '' && !isPlain(name)) return EINVAL
       const length = fast.readlinkat(dir, name)
-      if (length >= 0) return decodePath(fast.target(length))
+      if (length >= 0) return fast.target(length)
       // With an empty path, ENOENT says that what is held is no link.
       return name === '' && length === -ENOENT_NUMBER ? EINVAL : failed(length)
     },

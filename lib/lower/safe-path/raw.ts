@@ -5,7 +5,7 @@
 import { constants } from 'node:os'
 import { type Arg, offsetBy, sys } from '../../native/sys.js'
 import type { Stats } from '../../op.js'
-import { pathBytes } from '../../path-bytes.js'
+import { decodePath, pathBytes } from '../../path-bytes.js'
 import { charCodeAt } from '../../primordials.js'
 import { fromStatx } from '../../stats.js'
 
@@ -57,7 +57,7 @@ export interface Raw {
   /** readlinkat(2) of a name, or of the held link itself for ''. */
   readlinkat(dir: number, name: string): number
   /** The target that the last `readlinkat` of `length` bytes found: read it before the next call. */
-  target(length: number): Buffer
+  target(length: number): string
   /** faccessat2(2) of a name without a slash, or of what is held for '', with the real ids; not through a link: Linux 5.8. */
   access(dir: number, name: string, mask: number): number
   /** What the last `statx` found, apart from all else that is there at the time. */
@@ -89,7 +89,6 @@ const make = (): Raw | undefined => {
   if (calls === undefined) return undefined
   const memory = new ArrayBuffer(SIZE)
   const bytes = new Uint8Array(memory)
-  const buffer = Buffer.from(memory)
   const words = new Uint32Array(memory)
   const halves = new Uint16Array(memory)
   const base = calls.address(memory)
@@ -176,7 +175,7 @@ const make = (): Raw | undefined => {
     stats: (precise) => fromStatx(words, STATX >> 2, precise),
     readlinkat: (dir, name) =>
       name === '' ? readlinkat(dir, empty, text, TEXT_SIZE) : put(name, 0) || readlinkat(dir, path, text, TEXT_SIZE),
-    target: (length) => buffer.subarray(TEXT, TEXT + length),
+    target: (length) => decodePath(bytes, TEXT, TEXT + length),
     access: (dir, name, mask) =>
       name === ''
         ? faccessat2(dir, empty, mask, AT_EMPTY_PATH)
