@@ -18,6 +18,7 @@ export const LEADS = 128
 export const PLAIN = 256
 
 const Bytes = Uint8Array
+const { freeze } = Object
 const exec = uncurryThis(RegExp.prototype.exec as (this: RegExp, text: string) => unknown)
 const lastIndexOf = uncurryThis(String.prototype.lastIndexOf as (this: string, part: string) => number)
 const slice = uncurryThis(String.prototype.slice as (this: string, from: number, to: number) => string)
@@ -51,6 +52,8 @@ class Note {
   readonly #rules: Ruleset
   readonly #path: string
   readonly #mask: number
+  /** A link's text that may be shown, if it is found there. */
+  #target: string | undefined
   constructor(rules: Ruleset, path: string, mask: number) {
     this.#rules = rules
     this.#path = path
@@ -61,9 +64,20 @@ class Note {
     if (typeof kept !== 'object' || kept === null || !(#mask in kept)) return -1
     return kept.#rules === rules && kept.#path === path ? kept.#mask : -1
   }
+  static shows(note: Note, target: string): boolean {
+    return note.#target === target
+  }
+  static show(note: Note, target: string): void {
+    note.#target = target
+  }
 }
+// Whoever comes by a note comes by its class.
+freeze(Note)
+freeze(Note.prototype)
 
 const KEPT_PATHS = 4096
+/** Longer texts of links are not kept. */
+const KEPT_TARGET = 256
 /** So many comparisons of a path cost less than to look it up, and far less than to keep it. */
 const FEW_TREES = 8
 const isTree = (pattern: Pattern): boolean => pattern instanceof Tree
@@ -78,6 +92,7 @@ export class Ruleset {
   /** The path that was judged last, and how. */
   #path: string | undefined
   #mask = 0
+  #note: Note | undefined
   /** The directory that `#varyIn` was asked about last, and what it said. */
   #above: string | undefined
   #varying: readonly Rule[] | undefined
@@ -101,14 +116,26 @@ export class Ruleset {
     if (this.#kept === undefined) return this.#look(path)
     // Programs ask several things about a path in a row.
     if (path === this.#path) return this.#mask
-    let mask = Note.read(this.#kept.get(path), this, path)
-    if (mask === -1) {
+    let note = this.#kept.get(path)
+    let mask = Note.read(note, this, path)
+    if (note === undefined || mask === -1) {
       mask = this.#look(path)
-      this.#kept.set(path, new Note(this, path, mask))
+      note = new Note(this, path, mask)
+      this.#kept.set(path, note)
     }
     this.#path = path
     this.#mask = mask
+    this.#note = note
     return mask
+  }
+  /** Whether a link's text was found to be one that may be shown, where `path` is the one that was judged last. */
+  shows(path: string, target: string): boolean {
+    return path === this.#path && this.#note !== undefined && Note.shows(this.#note, target)
+  }
+  show(path: string, target: string): void {
+    if (target.length > KEPT_TARGET) return
+    this.judgeText(path)
+    if (this.#note !== undefined) Note.show(this.#note, target)
   }
   #look(path: string): number {
     return this.#say(path) | (isPlain(path) ? PLAIN : 0)

@@ -177,7 +177,10 @@ const readlink = (w: Warden): Extension<'readlink'> => ({
   ...w.afterText('readlink'),
   reply(target, req, cx) {
     const { path } = req
-    if (isContained(path, target, w.decider.for(cx.caller))) {
+    const rules = w.decider.for(cx.caller)
+    const shown = rules.shows(path, target)
+    if (shown || isContained(path, target, rules)) {
+      if (!shown) rules.show(path, target)
       w.allow('readlink', cx.caller, path, path, READ | STAT)
       return target
     }

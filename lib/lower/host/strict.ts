@@ -27,22 +27,31 @@ export const isStrict = (): boolean => {
   return can
 }
 
-const isStrictRequest = (req: Request<Op>): boolean => {
-  const { dentry, fd } = req as Request<'getattr'>
-  return (fd === undefined && dentry !== undefined) || (req as Request<'rename'>).newDentry !== undefined
-}
-
+/** Inline in each opcode's own function, it sees one shape of request; shared by all, it would see too many to be fast. */
 const guarded = (op: PathOp, plain: LowerOp<Op>): LowerOp<Op> => {
   let own: LowerOp<Op> | undefined
   const ofOwn = (): LowerOp<Op> => {
     own ??= (strict()?.[op] as LowerOp<Op> | undefined) ?? plain
     return own
   }
+  if (op === 'link' || op === 'rename') {
+    const isStrictRequest = (req: Request<Op>): boolean => {
+      const { dentry, newDentry, fd } = req as Request<'link'>
+      return (fd === undefined && dentry !== undefined) || newDentry !== undefined
+    }
+    return {
+      sync: (req, cx) => (isStrictRequest(req) ? (own ?? ofOwn()) : plain).sync(req, cx),
+      async: (req, done, cx) => (isStrictRequest(req) ? (own ?? ofOwn()) : plain).async(req, done, cx),
+    }
+  }
   return {
-    sync: (req, cx) => (isStrictRequest(req) ? (own ?? ofOwn()).sync(req, cx) : plain.sync(req, cx)),
+    sync: (req, cx) => {
+      const { dentry, fd } = req as Request<'getattr'>
+      return (fd === undefined && dentry !== undefined ? (own ?? ofOwn()) : plain).sync(req, cx)
+    },
     async: (req, done, cx) => {
-      if (isStrictRequest(req)) (own ?? ofOwn()).async(req, done, cx)
-      else plain.async(req, done, cx)
+      const { dentry, fd } = req as Request<'getattr'>
+      ;(fd === undefined && dentry !== undefined ? (own ?? ofOwn()) : plain).async(req, done, cx)
     },
   }
 }
