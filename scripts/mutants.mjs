@@ -23,11 +23,12 @@ const isWanted = ({ file }, k) =>
     return from === undefined ? file.includes(what) : k >= Number(from) && k <= Number(to)
   })
 
+/** The file with the mutant in it; undefined where it has changed since. */
 const mutated = ({ file, from, to }) => {
   const original = readFileSync(join(root, file), 'utf8')
-  if (original.split(from).length !== 2) throw new Error(`${file}: not there exactly once: ${from}`)
-  return original.replace(from, () => to)
+  return original.split(from).length === 2 ? original.replace(from, () => to) : undefined
 }
+const said = ({ k, file, from, to }) => `${k} ${file}: ${JSON.stringify(from)} -> ${JSON.stringify(to)}`
 
 /** Builds and runs test files, one at a time. */
 const worker = () => {
@@ -98,10 +99,11 @@ const worker = () => {
   }
 }
 
-const chosen = mutants.map((mutant, k) => ({ ...mutant, k })).filter(isWanted)
-for (const mutant of chosen) mutated(mutant)
+const numbered = mutants.map((mutant, k) => ({ ...mutant, k }))
+const stale = numbered.filter((mutant) => mutated(mutant) === undefined)
+if (stale.length > 0) throw new Error(`not there exactly once:\n${stale.map(said).join('\n')}`)
+const chosen = numbered.filter(isWanted)
 const queue = chosen.filter(({ equivalent }) => equivalent === undefined)
-const said = ({ k, file, from, to }) => `${k} ${file}: ${JSON.stringify(from)} -> ${JSON.stringify(to)}`
 const survivors = []
 let killed = 0
 

@@ -1,23 +1,37 @@
 // Each invalidation and each check of the two caching layers, taken out: `npm run mutants` sees a test fail for each.
-// Of every file: the tests that are about it, the likeliest first; then the edits, each the text that is there exactly once,
-// what stands there instead, and why nobody can tell, where nobody can.
+// Of every file the edits: the text that is there exactly once, what stands there instead, and why nobody can tell, where
+// nobody can.
+const test = (name) => `test/layers/${name}.test.ts`
+/** The tests that are about each layer, the quickest first. */
 const tests = {
-  cache: 'test/layers/metadata-cache.test.ts',
-  changes: 'test/layers/metadata-cache-changes.test.ts',
-  races: 'test/layers/metadata-cache-races.test.ts',
-  times: 'test/layers/metadata-cache-times.test.ts',
-  orders: 'test/layers/metadata-cache-orders.test.ts',
-  elision: 'test/layers/xattr-elision.test.ts',
-  limits: 'test/layers/xattr-elision-limits.test.ts',
-  elisions: 'test/layers/xattr-elision-orders.test.ts',
+  'metadata-cache': [
+    'metadata-cache-races',
+    'metadata-cache',
+    'metadata-cache-times',
+    'metadata-cache-orders',
+    'metadata-cache-changes',
+  ].map(test),
+  'xattr-elision': [
+    'xattr-elision-limits',
+    'xattr-elision',
+    'xattr-elision-orders',
+    'metadata-cache-races',
+    'metadata-cache-changes',
+  ].map(test),
 }
-const of = (file, names, edits) =>
-  edits.map(([from, to, equivalent]) => ({ file, from, to, tests: names.split(' ').map((n) => tests[n]), equivalent }))
-const cache = (file, names, edits) => of(`layers/metadata-cache/${file}.ts`, names, edits)
-const elision = (file, names, edits) => of(`layers/xattr-elision/${file}.ts`, names, edits)
+const of = (layer) => (file, edits) =>
+  edits.map(([from, to, equivalent]) => ({
+    file: `layers/${layer}/${file}.ts`,
+    from,
+    to,
+    tests: tests[layer],
+    equivalent,
+  }))
+const cache = of('metadata-cache')
+const elision = of('xattr-elision')
 
 export const mutants = [
-  ...cache('change', 'races cache changes', [
+  ...cache('change', [
     ['for (const name of this.#names) note(name, by, at)', ''],
     ['for (const name of this.#of) note(name, by, at)', ''],
     ['      note(dir, by, at)\n', ''],
@@ -41,7 +55,7 @@ export const mutants = [
     ['this.#dirs.push(dir)', '0'],
     ['      this.#touch(inode)\n    }', '    }'],
   ]),
-  ...cache('coherence', 'cache races changes', [
+  ...cache('coherence', [
     ['if (c.isForeign(cx)) return undefined', ''],
     ['if (r === RAW || !cache.holds(r.name)) return undefined', 'if (r === RAW) return undefined'],
     ['return r.failed ?? r.name', 'return r.name'],
@@ -69,7 +83,7 @@ export const mutants = [
     ['const inode = alone ? before : undefined', 'const inode = before'],
     ['if (writes(flags) && inode === undefined && !(alone && fresh) && !cache.isEmpty) yield* files.settle()', ''],
     ['&& !(alone && fresh) &&', '&& !fresh &&'],
-    ['files.opened(fd as number, false, isSure ? name.inode : undefined)', ''],
+    ['files.opened(fd as number, false, isSure ? name.inode : undefined, req.dentry)', ''],
     [
       'const isSure = name !== undefined && cache.freshAt(name, files.openingSince)',
       'const isSure = name !== undefined',
@@ -79,7 +93,7 @@ export const mutants = [
     ["errno === 'ENOENT' && !follows(req) &&", "errno === 'ENOENT' &&"],
     ["errno === 'ENOENT' && !follows(req)", '!follows(req)'],
     ['if (files.mayHaveMoved(req.fd)) return AROUND\n', ''],
-    ['files.opened(fd, true, undefined)', ''],
+    ['files.opened(fd, true, undefined, req.dentry)', ''],
     ['{ names: [made], of: [name], inodes: [name.inode], links }', '{ names: [made], inodes: [name.inode], links }'],
     ['{ names: [made], of: [name], inodes: [name.inode], links }', '{ names: [made], of: [name], links }'],
     [
@@ -100,7 +114,7 @@ export const mutants = [
     ['        files.released(req)\n        return value', '        return value'],
     ['        files.released(req)\n        return NEXT', '        return NEXT'],
   ]),
-  ...cache('files', 'races cache changes times', [
+  ...cache('files', [
     ['if (stale !== undefined) this.closed(stale)', ''],
     ['        this.cache.all.busy++\n        this.cache.clear()', '        this.cache.clear()'],
     ['        this.cache.all.busy++\n        this.cache.clear()', '        this.cache.all.busy++'],
@@ -132,7 +146,7 @@ export const mutants = [
     ['      this.cache.all.changed = ++this.cache.stamp\n', ''],
     ['      this.cache.all.busy--\n      this.cache.clear()', '      this.cache.all.busy--'],
   ]),
-  ...cache('dcache', 'cache races changes times', [
+  ...cache('dcache', [
     ['    this.space.changed = ++this.stamp\n    dir.children', '    dir.children'],
     ['return it.busy === 0 && it.changed <= t && this.all.busy === 0', 'return it.changed <= t && this.all.busy === 0'],
     ['it.busy === 0 && it.changed <= t && this.all', 'it.busy === 0 && this.all'],
@@ -145,7 +159,6 @@ export const mutants = [
     ['if (inode.isAnother(stats)) this.forgetBelow(inode)', ''],
     ['if (inode.hasChanged(stats)) this.forgetInode(inode)', ''],
     ['if (stats.nlink > 1 && typeOf(stats.mode) !== S_IFDIR) this.sawLinks = true', ''],
-    ['if (!inode.held || inode.hidden > 0', 'if (inode.hidden > 0'],
     [
       'inode.hidden > 0 || this.unidentified > 0 || !this.fresh(inode, t)',
       'this.unidentified > 0 || !this.fresh(inode, t)',
@@ -188,7 +201,7 @@ export const mutants = [
     ['      if (inode.moves) this.forgetAttrs(inode)\n', ''],
     ['      inode.readAt = ++this.stamp\n', ''],
   ]),
-  ...cache('components', 'cache races changes', [
+  ...cache('components', [
     ['if (cache.freshAt(root, t)) cache.setPositive', 'cache.setPositive'],
     ['known.state !== 0 && known.busy === 0 && now', 'known.state !== 0 && now'],
     ['&& (known === undefined || known.busy === 0)) {', ') {'],
@@ -202,7 +215,7 @@ export const mutants = [
     ['type !== 0 && type !== S_IFLNK) {', 'type !== 0) {'],
     ['Math.min(dir.listingUntil, now + negativeTtlMs)', 'now + negativeTtlMs'],
   ]),
-  ...cache('reads', 'cache races elision changes times', [
+  ...cache('reads', [
     ['const still = r === undefined || (cache.freshAt(r.name, t) && cache.holds(r.name))', 'const still = true'],
     ['if (!still || !inode.held || !cache.fresh(inode, t)) return out', 'if (!still || !inode.held) return out'],
     ['if (!still || !inode.held || !cache', 'if (!still || !cache'],
@@ -226,7 +239,7 @@ export const mutants = [
     ['  inode.xattrNames = undefined\n', ''],
     ['if (!LASTING.has(failed.errno) || strips(inode, req.name)) return', 'if (strips(inode, req.name)) return'],
   ]),
-  ...cache('walk', 'cache races changes', [
+  ...cache('walk', [
     ['if (r?.failed !== undefined) return undefined', ''],
     ['r.gen === this.cache.space.changed && r.version', 'r.version'],
     ['&& r.version === r.name.changed', ''],
@@ -250,8 +263,8 @@ export const mutants = [
       'cache.clock.at >= name.until) return undefined',
     ],
   ]),
-  ...cache('state', 'cache', [['if (caller.uid !== this.#uid || caller.gid !== this.#gid) return true', '']]),
-  ...cache('invalidate', 'cache races', [
+  ...cache('state', [['if (caller.uid !== this.#uid || caller.gid !== this.#gid) return true', '']]),
+  ...cache('invalidate', [
     ['    c.files.doubtAll()\n', ''],
     ['      c.files.doubt(inode)\n', ''],
     ['    dir.changed = ++cache.stamp\n', ''],
@@ -261,12 +274,12 @@ export const mutants = [
     ['  cache.space.changed = ++cache.stamp\n', ''],
     ['      cache.forgetBelow(inode)\n', ''],
   ]),
-  ...cache('watch', 'cache races', [
+  ...cache('watch', [
     ['          inode.changed = ++cache.stamp\n          cache.forgetInode(inode)\n', '          ++cache.stamp\n'],
     ['            cache.forgetInode(name.inode)\n', ''],
     ['          cache.touch(name)\n          cache.setUnknown(name)\n', ''],
   ]),
-  ...elision('elision', 'limits elision elisions', [
+  ...elision('elision', [
     ['if (moves.busy > own || moves.changed > t) ids.clear()', ''],
     ['if (moves.busy > own || moves.changed > t)', 'if (moves.busy > own)'],
     ['if (moves.busy > own || moves.changed > t)', 'if (moves.changed > t)'],
@@ -323,14 +336,14 @@ export const mutants = [
       'const known = elision.ids.glance(req, cx)\n          if (known instanceof',
     ],
   ]),
-  ...elision('identities', 'limits elision elisions', [
+  ...elision('identities', [
     ['|| known.birthtimeMs !== stats.birthtimeMs) {', ') {'],
     ['        known.gone = true\n', ''],
     ['        known.forget(known.changed)\n', '', 'what is gone is asked no more: this frees memory'],
     ['        this.unknown += known.busy\n', ''],
     ['if (dentry !== undefined && at.path !== path) return undefined', ''],
   ]),
-  ...elision('known', 'limits elision elisions', [
+  ...elision('known', [
     ['if (!readable || now >= this.until', 'if (now >= this.until'],
     ['now >= this.until || BY_KERNEL.test(name)) return undefined', 'BY_KERNEL.test(name)) return undefined'],
     ['now >= this.until || BY_KERNEL.test(name)) return undefined', 'now >= this.until) return undefined'],
