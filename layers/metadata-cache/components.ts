@@ -107,22 +107,24 @@ export class Components {
   learn(dir: Inode, part: string, stats: Stats | Failed, t: number, sent: number, precise: boolean): Name | typeof RAW {
     const { cache } = this
     if (stats instanceof Failed && stats.errno !== 'ENOENT') return RAW
+    // Before its inode, which making room for a name might drop.
+    const name = cache.child(dir, part)
     const inode = stats instanceof Failed ? undefined : cache.inodeOf(stats)
     if (!(stats instanceof Failed) && inode === undefined) return RAW
-    const name = cache.child(dir, part)
     const keep = cache.freshAt(name, t) && name.slot !== -1
-    if (inode !== undefined && keep) {
-      cache.keepAttrs(inode, stats as Stats, t, sent, precise)
-      cache.offer(inode, stats as Stats)
-    }
     const type = stats instanceof Failed ? 0 : typeOf(stats.mode)
     // True of some moment of this walk, and not to be kept.
     if (!keep && inode !== undefined && !cache.stableInodes) cache.settled(inode)
     if (!keep) return Name.passing(dir, part, type, inode)
     if (name.state === POSITIVE && name.inode !== undefined && name.inode !== inode) {
+      // First of all: what was opened by this name to be written may be what was found.
       this.files.doubt(name.inode)
       // Replaced from outside: what other paths found through it is gone.
       if (name.type === S_IFDIR || name.type === S_IFLNK) cache.space.changed = ++cache.stamp
+    }
+    if (inode !== undefined) {
+      cache.keepAttrs(inode, stats as Stats, t, sent, precise)
+      cache.offer(inode, stats as Stats)
     }
     if (stats instanceof Failed) {
       if (name.state !== NEGATIVE) cache.touch(name)

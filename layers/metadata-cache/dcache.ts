@@ -118,7 +118,7 @@ export class DCache {
 
   /** Keeps the attributes of `inode` as they were at `at` for an answer that set out at stamp `t`. */
   keepAttrs(inode: Inode, stats: Stats, t: number, at: number, precise: boolean): void {
-    if (!inode.held || inode.hidden > 0 || this.unidentified > 0 || !this.fresh(inode, t)) return
+    if (inode.hidden > 0 || this.unidentified > 0 || !this.fresh(inode, t)) return
     if (stats.nlink > 1 && typeOf(stats.mode) !== S_IFDIR && !this.fresh(this.links, t)) return
     const rest = this.#unmoved(stats)
     if (rest === 0 && !this.#isUnread(inode, t)) return

@@ -2,6 +2,8 @@
 import { constants } from 'node:fs'
 import test from 'ava'
 import { metadataCache } from '../../layers/index.js'
+import { fail, type Stats } from '../../lib/index.js'
+import type { Lower } from '../../lib/lower.js'
 import {
   Actor,
   type Ask,
@@ -39,7 +41,7 @@ const TREE: readonly Asked[] = [
   link('/d/h', '/e/h'),
   symlink('d', '/l'),
   set('/d/f', 'user.a', 'a'),
-  ...['/d/f', '/e/g'].map((path) => setattr(path, { size: path.length })),
+  ...['/d/f', '/d/h', '/e/g'].map((path) => setattr(path, { size: path.length })),
 ]
 const PATHS = ['/', '/d', '/d/f', '/d/h', '/d/s', '/d/new', '/e', '/e/g', '/e/h', '/l', '/new', '/new/f', '/k']
 const QUESTIONS: readonly Asked[] = [
@@ -104,7 +106,9 @@ const use = (scene: Scene, { said: answers, asks }: Actor, check: (when: string)
 }
 
 test('before, while and after something changes', (t) => {
-  for (const change of changes) {
+  // By another name; a link; onto itself.
+  const more = [open('/e/h', O_RDONLY | O_TRUNC), rename('/e/g', '/l'), rename('/d', '/d')]
+  for (const change of [...changes, ...more]) {
     for (const warm of [false, true]) {
       const scene = make(warm)()
       const changing = new Actor(scene, [change])
@@ -186,6 +190,112 @@ test('something is asked for while something changes, in every order', (t) => {
     }
   }
   t.pass()
+})
+
+test('a directory is moved while a walk is on its way into it', (t) => {
+  const scene = make(false)()
+  scene.ask(lstat('/none'))
+  const walking = new Actor(scene, [lstat('/d/f')])
+  const moving = new Actor(scene, [rename('/d', '/new')])
+  walking.until('lookup')
+  walking.step()
+  moving.until('rename')
+  // It finds the directory where it was, and nothing in it: it is gone.
+  walking.step()
+  moving.step()
+  walking.until()
+  moving.until()
+  t.is(said(scene), truth(scene))
+})
+
+test('something changes that nobody can tell, while an open file is asked about', (t) => {
+  const scene = make(true)()
+  const fd = scene.raw(open('/d/f', O_RDONLY)) as number
+  const [asked, req] = get('/d/f')
+  const ofFile: Asked = [asked, { ...req, path: '', fd }]
+  const changing = new Actor(scene, [set(`/d/${'./'.repeat(600)}f`)])
+  changing.until('setxattr')
+  t.is(scene.ask(ofFile), "'a'")
+  changing.step()
+  t.is(scene.ask(ofFile), "'new'")
+  changing.until()
+  t.is(scene.ask(ofFile), "'new'")
+})
+
+/** As `lower`, but where inode numbers tell nothing. */
+const unstable = (lower: Lower): Lower => ({ ...lower, capabilities: { ...lower.capabilities, stableInodes: false } })
+test('a file is written and closed, of which nobody knows which it is, while a walk is on its way to it', (t) => {
+  const scene = new Scene([metadataCache(LONG)], TREE, unstable)
+  const walking = new Actor(scene, [lstat('/d/f')])
+  walking.until('lookup')
+  const fd = scene.raw(open('/d/f', O_RDWR)) as number
+  // The root, `/d`, `/d/f`.
+  for (let k = 0; k < 5; k++) walking.step()
+  const buffer = Buffer.from('longer than it was')
+  scene.behind(['write', { fd, buffer, offset: 0, length: buffer.length, position: 0 }])
+  scene.ask(['release', { fd }])
+  walking.until()
+  t.is(scene.ask(lstat('/d/f')), scene.behind(lstat('/d/f')))
+})
+
+test('a file is closed, though that is said to have failed, or nobody here sees it', (t) => {
+  const failing = (lower: Lower): Lower => {
+    const { release } = lower.ops
+    const sync = (...args: Parameters<typeof release.sync>) => {
+      release.sync(...args)
+      return fail('EIO')
+    }
+    return { ...lower, ops: { ...lower.ops, release: { ...release, sync } as typeof release } }
+  }
+  const failed = new Scene([metadataCache(LONG)], TREE, failing)
+  const unseen = new Scene([metadataCache(LONG)], TREE)
+  for (const scene of [failed, unseen]) {
+    scene.ask(lstat('/d/f'))
+    const fd = scene.raw(open('/d/f', O_RDWR)) as number
+    if (scene === failed) t.is(scene.ask(['release', { fd }]), 'EIO')
+    else {
+      scene.behind(['release', { fd }])
+      t.is(scene.raw(open('/e/g', O_RDWR)), fd)
+    }
+    scene.ask(lstat('/d/f'))
+    t.is(
+      scene.count(['lookup', 'getattr'], () => scene.ask(lstat('/d/f'))),
+      0,
+    )
+  }
+})
+
+test('what is seen to have been changed from outside is asked for anew', (t) => {
+  let birthtimeMs = 1
+  const recycling = (lower: Lower): Lower => {
+    const { lookup, getattr } = lower.ops
+    const another = (path: string, out: Stats | object) =>
+      path === '/d' ? Object.assign(out, { ino: 99, birthtimeMs }) : out
+    const ops = {
+      ...lower.ops,
+      lookup: {
+        ...lookup,
+        sync: (...args: Parameters<typeof lookup.sync>) => another(args[0].path, lookup.sync(...args)),
+      },
+      getattr: {
+        ...getattr,
+        sync: (...args: Parameters<typeof getattr.sync>) => another(args[0].path, getattr.sync(...args)),
+      },
+    }
+    return { ...lower, ops: ops as Lower['ops'] }
+  }
+  const scene = new Scene([metadataCache(LONG)], [...TREE, symlink('/e', '/d/up')], recycling)
+  const see = (path: string) => scene.ask(['getattr', { path, follow: false, precise: true }])
+  const questions = [get('/d/f'), stat('/d/up/g'), lstat('/d/s')]
+  for (const question of questions) scene.ask(question)
+  scene.behind(set('/d/f'))
+  see('/d/f')
+  t.is(scene.ask(get('/d/f')), "'new'")
+  // Another directory has got the number of one that is gone.
+  for (const change of [unlink('/d/up'), symlink('/', '/d/up'), rmdir('/d/s')]) scene.behind(change)
+  birthtimeMs = 2
+  see('/d')
+  for (const question of questions) t.is(scene.ask(question), scene.behind(question), named(question))
 })
 
 test('a path stopped at a name that somebody has made since', (t) => {

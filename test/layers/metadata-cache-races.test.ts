@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import test from 'ava'
 import { memfs } from 'memfs'
-import { metadataCache, xattrElision } from '../../layers/index.js'
+import { type MetadataCacheOptions, metadataCache, xattrElision } from '../../layers/index.js'
 import { exchangeOf, nodeFace } from '../../lib/face/node-fs.js'
 import type { Layer, Op, PlyFs, Reply, Request } from '../../lib/index.js'
 import { memory } from '../../lib/lower/index.js'
@@ -19,7 +19,7 @@ interface Waiting {
 }
 
 const { O_NOFOLLOW, O_RDONLY, O_TRUNC } = constants
-const setUp = (bare: PlyFs = memory() as PlyFs, above: readonly Layer[] = []) => {
+const setUp = (bare: PlyFs = memory() as PlyFs, above: readonly Layer[] = [], options: MetadataCacheOptions = {}) => {
   const lower = exchangeOf(bare)?.lower ?? nodeFsLower(bare)
   const waiting: Waiting[] = []
   let holds = false
@@ -44,7 +44,7 @@ const setUp = (bare: PlyFs = memory() as PlyFs, above: readonly Layer[] = []) =>
       },
     }
   }
-  const cache = metadataCache({ ttlMs: 60_000 })
+  const cache = metadataCache({ ttlMs: 60_000, ...options })
   const { exchange, mark } = compose(baseOf({ ...lower, native: undefined, ops: ops as Lower['ops'] }), [
     ...above,
     cache,
@@ -141,6 +141,10 @@ test('a file of which only one name was made here loses it while another is look
     (fs: PlyFs) => fs.unlink('/d/g', ignore),
     (fs: PlyFs) => fs.rename('/d/g', '/d/none', ignore),
     (fs: PlyFs) => fs.rename('/d/x', '/d/g', ignore),
+    (fs: PlyFs) => {
+      fs.statSync('/d/x')
+      fs.rename('/d/x', '/d/g', ignore)
+    },
     (fs: PlyFs) => fs.link('/d/g', '/d/none', ignore),
   ]) {
     const { fs, bare, held, all } = setUp()
@@ -156,6 +160,48 @@ test('a file of which only one name was made here loses it while another is look
     look.land()
     t.is(text(fs, '/d/f'), text(bare, '/d/f'), change.op)
   }
+})
+test('a name that was not there, when last looked for, is one more name of a file by the time that it is taken', (t) => {
+  const { fs, bare, held } = setUp(memory() as PlyFs, [], { negativeTtlMs: 5 })
+  fs.mkdirSync('/d')
+  fs.existsSync('/d/none')
+  for (const name of ['/d/g', '/d/x']) fs.writeFileSync(name, '')
+  fs.statSync('/d/x')
+  fs.existsSync('/d/to')
+  bare.linkSync('/d/g', '/d/to')
+  const end = performance.now() + 6
+  while (performance.now() < end);
+  const look = held(() => fs.stat('/d/g', ignore))
+  look.arrive()
+  fs.renameSync('/d/x', '/d/to')
+  look.land()
+  t.is(fs.statSync('/d/g').nlink, 1)
+})
+test('what changes, and is dropped for want of room, while it is looked up', (t) => {
+  const small = () => setUp(memory() as PlyFs, [], { maxEntries: 4 })
+  const name = small()
+  name.fs.mkdirSync('/d')
+  name.fs.existsSync('/d/none')
+  const absent = name.held(() => name.fs.stat('/d/f', ignore))
+  absent.arrive()
+  for (const made of ['f', 'a', 'b', 'c', 'e']) name.fs.mkdirSync(`/d/${made}`)
+  absent.land()
+  t.true(name.fs.existsSync('/d/f'))
+
+  const inode = small()
+  for (const dir of ['/d', '/e']) inode.bare.mkdirSync(dir)
+  inode.bare.writeFileSync('/d/f', '')
+  inode.bare.linkSync('/d/f', '/e/h')
+  inode.fs.statSync('/e/h')
+  // Its other name is known to be looked for, and not what it is.
+  t.throws(() => inode.fs.mkdirSync('/d/f'), { code: 'EEXIST' })
+  const look = inode.held(() => inode.fs.stat('/d/f', ignore))
+  look.arrive()
+  inode.fs.chmodSync('/e/h', 0o600)
+  inode.fs.existsSync('/e/none')
+  t.is(inode.cache.stats().evictions, 1)
+  look.land()
+  t.is(inode.fs.statSync('/d/f').mode, inode.bare.statSync('/d/f').mode)
 })
 test('something changes that nobody can tell, while the first of all answers is under way', (t) => {
   const { fs, bare, held, all } = setUp()
@@ -377,6 +423,55 @@ test('a file is opened for writing while it is looked up, and written when nobod
     fs.closeSync(fd)
     t.is(fs.statSync('/d/f').size, 3)
   })
+})
+test('a file gets another name while it is made', (t) => {
+  const { fs, held } = setUp()
+  fs.mkdirSync('/d')
+  fs.existsSync('/d/none')
+  let fd = -1
+  const making = held(() => {
+    fs.open('/d/f', 'wx', (_error, opened) => {
+      fd = opened
+    })
+  })
+  making.arrive()
+  fs.linkSync('/d/f', '/d/h')
+  t.is(fs.statSync('/d/h').size, 0)
+  making.land()
+  return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+    fs.writeSync(fd, 'text')
+    t.is(fs.statSync('/d/h').size, 4)
+    fs.closeSync(fd)
+  })
+})
+test('a name that was opened is seen to have been another file’s, which is being looked up', (t) => {
+  for (const isWritten of [false, true]) {
+    const { fs, bare, begun, held } = setUp()
+    fs.mkdirSync('/d')
+    for (const name of ['/f', '/other']) fs.writeFileSync(name, 'x')
+    fs.statSync('/f')
+    bare.renameSync('/other', '/f')
+    bare.linkSync('/f', '/h')
+    const fd = fs.openSync('/f', 'r+')
+    // Nothing is kept of its name any longer.
+    t.throws(() => fs.renameSync('/f', '/d'), { code: 'EISDIR' })
+    const look = held(() => fs.stat('/h', ignore))
+    look.arrive()
+    t.is(fs.statSync('/f').nlink, 2)
+    if (!isWritten) {
+      fs.writeSync(fd, 'longer')
+      t.is(fs.statSync('/f').size, 6)
+    }
+    fs.writeSync(fd, 'much longer', 0)
+    fs.closeSync(fd)
+    look.land()
+    for (const path of ['/f', '/h']) t.is(fs.statSync(path).size, 11, path)
+    t.is(
+      begun(() => fs.stat('/f', ignore)),
+      undefined,
+      'it is kept again',
+    )
+  }
 })
 test('a file is written and closed while it is looked up', (t) => {
   const { fs, held } = setUp()

@@ -207,17 +207,17 @@ test('reads of files that nobody knows cost no more than one request, and that o
   below.reset()
   fs.readFileSync('/./a')
   t.is(below.counts().getattr, 1)
-  t.is(fs.statSync('/b').size, 4)
-  t.is(below.counts().lookup ?? 0, 0)
-  below.reset()
-  fs.readFileSync('/b')
-  t.is(below.counts().getattr ?? 0, 0)
   // It was closed: nobody reads it any more.
   fs.utimesSync('/a', 1, 2)
   fs.statSync('/a')
   below.reset()
   fs.statSync('/a')
+  t.deepEqual([below.counts().lookup ?? 0, below.counts().getattr ?? 0], [0, 0])
+  t.is(fs.statSync('/b').size, 4)
   t.is(below.counts().lookup ?? 0, 0)
+  below.reset()
+  fs.readFileSync('/b')
+  t.is(below.counts().getattr ?? 0, 0)
 })
 
 test('while it is open for reading, and where inode numbers say nothing', (t) => {

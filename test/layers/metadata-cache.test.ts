@@ -40,11 +40,11 @@ const setUp = (options: MetadataCacheOptions = LONG, bare: PlyFs = memory() as P
 }
 /** The same stack's requests, for what node:fs has no name for. */
 const exchanged = () => {
-  const { fs } = setUp()
+  const { fs, bare } = setUp()
   const exchange = exchangeOf(fs)
   if (exchange === undefined) throw new Error('no stack')
   const x = <O extends Op>(op: O, req: Request<O>) => runSync(exchange, op, req, exchange.context(exchange.caller))
-  return { fs, x }
+  return { fs, bare, x, exchange }
 }
 const gone = (t: ExecutionContext, fs: PlyFs, path: string): void => {
   t.false(fs.existsSync(path))
@@ -295,6 +295,7 @@ test('what an open finds missing is known to be missing, if no link can have led
   t.true(fs.lstatSync('/d/made').isSymbolicLink())
   const other = withCaller(fs, { uid: 12345, gid: 12345 })
   fs.chmodSync('/d', 0o700)
+  gone(t, fs, '/d/x')
   t.throws(() => other.readFileSync('/d/x'), { code: 'EACCES' })
 })
 
@@ -305,9 +306,11 @@ test('a moved directory takes along what is beneath, and moves one dentry', (t) 
   const { ino } = fs.statSync('/a/b/c/f')
   fs.existsSync('/z/b/c/f')
   fs.renameSync('/a', '/z')
-  gone(t, fs, '/a/b/c/f')
   t.deepEqual(
-    sent(() => t.is(fs.statSync('/z/b/c/f').ino, ino)),
+    sent(() => {
+      gone(t, fs, '/a/b/c/f')
+      t.is(fs.statSync('/z/b/c/f').ino, ino)
+    }),
     {},
   )
 })
@@ -397,12 +400,35 @@ test('an open file that outlives its name', (t) => {
   t.is(fs.statSync('/g').size, 2)
 })
 
+test('a file that was made without a name gets one, and is written where no layer looks', (t) => {
+  const { fs, bare, x, exchange } = exchanged()
+  fs.statSync('/')
+  const fd = x('tmpfile', { path: '/', flags: nodeFs.constants.O_RDWR, mode: 0o600 }) as number
+  t.is(x('link', { path: '', fd, file: exchange.files.get(fd), newPath: '/f' }), undefined)
+  for (const words of ['a', 'bb', 'ccc']) {
+    bare.writeSync(fd, words, 0)
+    t.is(fs.statSync('/f').size, words.length)
+  }
+})
+
+const spin = (ms: number): void => {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+test('what has a name that is renamed may be another by then, once its time is over', (t) => {
+  const { fs, bare } = setUp({ ttlMs: 20 })
+  fs.mkdirSync('/d')
+  fs.writeFileSync('/d/f', '')
+  fs.statSync('/d/f')
+  bare.unlinkSync('/d/f')
+  bare.symlinkSync('to', '/d/f')
+  spin(21)
+  gone(t, fs, '/d/new')
+  fs.renameSync('/d/f', '/d/new')
+  t.is(fs.readlinkSync('/d/new'), 'to')
+})
 test('ttl: changes from outside are seen in time, also in a program that never rests', (t) => {
   const { fs, bare } = setUp({ ttlMs: 40, negativeTtlMs: 15 })
-  const spin = (ms: number): void => {
-    const end = performance.now() + ms
-    while (performance.now() < end);
-  }
   bare.writeFileSync('/f', 'x')
   t.is(fs.statSync('/f').size, 1)
   gone(t, fs, '/g')
@@ -564,6 +590,16 @@ test('bounded in entries and in bytes, whatever is asked', (t) => {
     t.true(stats.evictions > 0)
     t.deepEqual(fs.readdirSync('/d3'), bare.readdirSync('/d3'))
   }
+})
+
+test('what is dropped for want of room is asked for anew by all paths', (t) => {
+  const { fs, cache } = setUp({ ...LONG, maxEntries: 8 })
+  fs.mkdirSync('/d')
+  gone(t, fs, '/d/f')
+  for (let k = 0; k < 16; k++) fs.mkdirSync(`/d/${k}`)
+  t.true(cache.stats().evictions > 8)
+  fs.mkdirSync('/d/f')
+  t.true(fs.existsSync('/d/f'))
 })
 
 const unstable = (lower: Lower): Lower => ({ ...lower, capabilities: { ...lower.capabilities, stableInodes: false } })
