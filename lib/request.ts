@@ -15,6 +15,13 @@ export const getattrOf = (path: Path, follow: boolean, precise = false): Request
   fd: undefined,
   file: undefined,
 })
+export const resolveOf = (path: Path): Request<'resolve'> => ({
+  path,
+  follow: true,
+  dentry: undefined,
+  fd: undefined,
+  file: undefined,
+})
 export const setattrOf = (path: Path, follow: boolean, set: Attributes): Request<'setattr'> => ({
   path,
   follow,

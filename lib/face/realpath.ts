@@ -1,9 +1,11 @@
 /** realpath: Node's own walk, and the native one, over lookup and readlink. */
 
 import { resolve } from 'node:path'
-import type { Op } from '../op.js'
+import { runSync } from '../driver/sync.js'
+import { isCanonical } from '../lower/safe-path/names.js'
+import type { Op, Reply } from '../op.js'
 import { decodePath } from '../path-bytes.js'
-import { getattrOf, onPath } from '../request.js'
+import { getattrOf, onPath, resolveOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { ask, driveAsync, drivePromise, driveSync, ending, type Steps, tryAsk } from './compound.js'
 import { fsError } from './errors.js'
@@ -12,7 +14,7 @@ import type { Fn, Method } from './method.js'
 import { MAX_LINKS, PATH_MAX, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK } from './modes.js'
 import { byName } from './surface.js'
 import { callbackOf, optionsOf, pathOf, shownPath } from './validate.js'
-import type { View } from './view.js'
+import { contextOf, type View } from './view.js'
 
 const PRECISE = { bigint: true }
 /**
@@ -95,7 +97,28 @@ function* nativeWalk(start: string, shown: unknown, encoding: unknown): Steps<st
   return encodeName(current === '' ? '/' : current, encoding)
 }
 
-const OPS: readonly Op[] = ['lookup', 'getattr', 'readlink']
+const OPS: readonly Op[] = ['lookup', 'getattr', 'readlink', 'resolve']
+
+/**
+ * Whether `resolve` means what the kernel's walk does: where every layer that looks at its steps looks at that too. It is one
+ * request, where a walk is one for each name.
+ */
+const isOneStep = ({ x }: View): boolean => {
+  const { lookup, readlink, resolve } = x.plans
+  const looks = new Set(resolve.steps.map(({ layer }) => layer))
+  return [...lookup.steps, ...readlink.steps].every(({ layer }) => looks.has(layer))
+}
+const MISSING = Failed.of('ENOENT')
+const shownAs = (found: Reply<'resolve'> | Failed, shown: unknown, encoding: unknown): string | Buffer => {
+  if (found instanceof Failed) throw fsError(found, 'realpath', shown)
+  if (!found.exists) throw fsError(MISSING, 'realpath', shown)
+  return encodeName(found.path, encoding)
+}
+/** The kernel's walk, in one step where that will do. */
+function* native(inOne: boolean, start: string, shown: unknown, encoding: unknown): Steps<string | Buffer> {
+  if (!inOne || !isCanonical(start)) return yield* nativeWalk(start, shown, encoding)
+  return shownAs(yield* tryAsk('resolve', resolveOf(start)), shown, encoding)
+}
 
 /** Node turns what is no string into one here, and normalises it first. */
 const startOf = (path: unknown): string => {
@@ -108,6 +131,7 @@ const startOf = (path: unknown): string => {
 export const realpath: Method = {
   ops: OPS,
   sync: (v) => {
+    const inOne = isOneStep(v)
     const realpathSync: Fn = (path: unknown, options: unknown) => {
       const { encoding } = optionsOf(options)
       return driveSync(v, walk(startOf(path), encoding))
@@ -115,11 +139,14 @@ export const realpath: Method = {
     return Object.assign(realpathSync, {
       native: (path: unknown, options: unknown) => {
         const { encoding } = optionsOf(options)
-        return driveSync(v, nativeWalk(pathOf(path), shownPath(path), encoding))
+        const start = pathOf(path)
+        if (!inOne || !isCanonical(start)) return driveSync(v, nativeWalk(start, shownPath(path), encoding))
+        return shownAs(runSync(v.x, 'resolve', resolveOf(start), contextOf(v)), shownPath(path), encoding)
       },
     })
   },
   callback: (v) => {
+    const inOne = isOneStep(v)
     const realpath: Fn = (path: unknown, options: unknown, callback: unknown) => {
       const cb = callbackOf(typeof options === 'function' ? options : callback)
       const { encoding } = optionsOf(options)
@@ -129,13 +156,15 @@ export const realpath: Method = {
       native: (path: unknown, options: unknown, callback: unknown) => {
         const cb = callbackOf(callback || options)
         const { encoding } = optionsOf(options)
-        driveAsync(v, nativeWalk(pathOf(path), shownPath(path), encoding), ending(cb))
+        driveAsync(v, native(inOne, pathOf(path), shownPath(path), encoding), ending(cb))
       },
     })
   },
-  promise: (v) =>
-    async function realpath(path: unknown, options: unknown) {
+  promise: (v) => {
+    const inOne = isOneStep(v)
+    return async function realpath(path: unknown, options: unknown) {
       const { encoding } = optionsOf(options)
-      return await drivePromise(v, nativeWalk(pathOf(path), shownPath(path), encoding))
-    },
+      return await drivePromise(v, native(inOne, pathOf(path), shownPath(path), encoding))
+    }
+  },
 }

@@ -2,7 +2,8 @@
 import fs from 'node:fs'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { explain, stack } from '../../lib/index.js'
+import { explain, fail, layer, NEXT, stack } from '../../lib/index.js'
+import { host } from '../../lib/lower/index.js'
 import { everything, scratch } from './everything.js'
 
 const faces = { 'hooked over node:fs': stack(fs, [everything()]), 'over memory': stack(undefined, [everything()]) }
@@ -88,6 +89,46 @@ test('realpath.native', (t) => {
   const face = faces['hooked over node:fs']
   t.is(face.realpathSync.native(`${dir}/link`), fs.realpathSync.native(`${dir}/link`))
   t.is(typeof face.realpath.native, 'function')
+})
+
+test('realpath.native is one request where whoever looks at its steps looks at that one, and else its steps', async (t) => {
+  const dir = fs.realpathSync(scratch(t))
+  fs.writeFileSync(`${dir}/file`, '')
+  fs.symlinkSync('file', `${dir}/link`)
+  const seen: string[] = []
+  const notes = (op: 'lookup' | 'resolve') => ({
+    request: ({ path }: { path: string }): typeof NEXT => {
+      seen.push(`${op} ${path}`)
+      return NEXT
+    },
+  })
+  const hides = {
+    ...notes('lookup'),
+    reply: (stats: fs.Stats, { path }: { path: string }) => (path.endsWith('file') ? fail('ENOENT') : stats),
+  }
+  const both = stack(host(), [layer('both', { lookup: notes('lookup'), resolve: notes('resolve') })])
+  const one = stack(host(), [layer('one', { lookup: hides }), layer('other', { resolve: notes('resolve') })])
+  const ways = [
+    async (of: typeof fs, path: string) => of.realpathSync.native(path),
+    (of: typeof fs, path: string) => promisify(of.realpath.native)(path),
+    (of: typeof fs, path: string) => of.promises.realpath(path),
+  ]
+  for (const way of ways) {
+    t.is(await way(both as unknown as typeof fs, `${dir}/link`), `${dir}/file`)
+    t.deepEqual(seen.splice(0), [`resolve ${dir}/link`])
+    await t.throwsAsync(() => way(both as unknown as typeof fs, `${dir}/none`), {
+      code: 'ENOENT',
+      message: /realpath '.*none'/,
+    })
+    seen.length = 0
+    t.is(await way(both as unknown as typeof fs, `${dir}/./file`), `${dir}/file`)
+    t.true(seen.splice(0).every((line) => line.startsWith('lookup')))
+    await t.throwsAsync(() => way(one as unknown as typeof fs, `${dir}/link`), {
+      code: 'ENOENT',
+      message: /realpath '.*link'/,
+    })
+    t.true(seen.splice(0).every((line) => line.startsWith('lookup')))
+  }
 })
 
 test('with no layer every function is the lower’s own', (t) => {

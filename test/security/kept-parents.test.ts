@@ -53,6 +53,10 @@ const told = (by: Resolver, path: string) => {
     entries: entries instanceof Failed ? entries.errno : entries.map(({ name }) => name).sort(),
     stat: stats(true),
     lstat: stats(false),
+    resolved: [true, false].map((follow) => {
+      const out = by.resolve(path, follow)
+      return out instanceof Failed ? out.errno : out
+    }),
     exists: by.access(path, 0)?.errno,
     writable: by.access(path, 2)?.errno,
     parent: typeof parent === 'string' || parent instanceof Failed ? parent : `${parent.dev}:${parent.ino}`,

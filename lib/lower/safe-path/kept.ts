@@ -11,9 +11,10 @@ import type { Path, Stats } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import type { Calls, Held } from './calls.js'
 import type { KernelResolver } from './kernel.js'
-import { partsOf } from './names.js'
+import { isCanonical, partsOf } from './names.js'
 import type { Raw } from './raw.js'
 import type { Resolver, Seeker } from './resolver.js'
+import { dentry } from './walker.js'
 import { Witness } from './witness.js'
 
 const ENOENT = Failed.of('ENOENT')
@@ -281,6 +282,12 @@ export class Kept implements Resolver {
   }
 
   resolve(path: Path, follow: boolean): Dentry | Failed {
+    const parent = isCanonical(path) ? this.#find(path) : undefined
+    if (parent !== undefined) {
+      const kind = this.#kindOf(parent)
+      if (kind === MISSING) return dentry(path, false, false)
+      if (kind === NO_LINK && this.#witness.quiet(parent.isOpen)) return dentry(path, true, false)
+    }
     return this.kernel.resolve(path, follow)
   }
 }
