@@ -157,6 +157,17 @@ own(title('whatever becomes of an empty directory in which nothing was found is 
     replaced: () => nodeFs.renameSync(join(root, 'e'), dir),
     exchanged: () => native()?.renameat2(-100, dir, -100, join(root, 'e'), 2),
     'moved away': () => nodeFs.renameSync(dir, join(root, 'g')),
+    'after many others, removed and made anew': () => {
+      for (let k = 0; k < 40; k++) {
+        writeFileSync(join(root, 'x'), '')
+        nodeFs.unlinkSync(join(root, 'x'))
+        t.is(by.access(path, 0)?.errno, 'ENOENT')
+        t.is(by.size, 1)
+      }
+      nodeFs.rmdirSync(dir)
+      mkdirSync(dir)
+      writeFileSync(path, '1')
+    },
     'others removed and replaced': () => {
       for (const name of ['x', 'y', 'z']) writeFileSync(join(root, name), '')
       nodeFs.unlinkSync(join(root, 'x'))

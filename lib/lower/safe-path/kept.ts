@@ -45,7 +45,7 @@ interface Parent {
   users: number
   /** Let go of: the last one to use it closes it. */
   dropped: boolean
-  /** How often it was asked whether it was removed. */
+  /** How often it was asked whether it was removed, since something was not found in it. */
   doubts: number
   /** The witness tells that, and nobody has to ask. */
   tellsEnd: boolean
@@ -72,6 +72,8 @@ export class Kept implements Resolver {
   #oldest = 0
   #timer: NodeJS.Timeout | undefined
   #used = false
+  /** How often it was told in vain that something came to an end. */
+  #alarms = 0
   /** The one that was found last. */
   #last: Parent | undefined
   /** The last name of the path that was asked about. */
@@ -185,30 +187,37 @@ export class Kept implements Resolver {
 
   /** Whether a kept directory is where it was, and was not removed: what is not in it is nowhere, then. */
   #stands(parent: Parent): boolean {
-    return (parent.tellsEnd || !this.#isGone(parent)) && this.#witness.quiet(parent.isOpen)
-  }
-  #isGone(parent: Parent): boolean {
-    if (this.#witness.isGone(parent.held)) {
+    if (!parent.tellsEnd && this.#witness.isGone(parent.held)) {
       this.#parents.delete(parent.path)
-      return true
+      return false
     }
-    if (++parent.doubts > WORTH) {
-      parent.doubts = 0
-      parent.tellsEnd = this.#witness.watchEnd(parent.held)
-    }
-    return false
+    return this.#witness.quiet(parent.isOpen)
   }
+  /** Some entry was removed or replaced beside one whose end is watched for: whether it is that one. */
   #isAnyGone(): boolean {
+    const isFutile = ++this.#alarms > WORTH
+    if (isFutile) this.#alarms = 0
     for (let k = 0; k < HELD; k++) {
       const parent = this.#held[k]
-      if (parent?.tellsEnd === true && this.#witness.isGone(parent.held)) return true
+      if (parent === undefined || !parent.tellsEnd) continue
+      if (this.#witness.isGone(parent.held)) return true
+      if (!isFutile) continue
+      // So much happens there that to hear of it costs more than to ask.
+      this.#witness.forgetEnd(parent.held)
+      parent.tellsEnd = false
+      parent.doubts = -WORTHLESS
     }
     return false
   }
 
   /** Whether that is what a name in a kept directory was answered because it is not there. */
   #isMissing(parent: Parent, result: number): boolean {
-    return result === -ENOENT_NUMBER && this.#stands(parent)
+    if (result !== -ENOENT_NUMBER || !this.#stands(parent)) return false
+    if (!parent.tellsEnd && ++parent.doubts > WORTH) {
+      parent.doubts = 0
+      parent.tellsEnd = this.#witness.watchEnd(parent.held)
+    }
+    return true
   }
 
   /** What a name in a kept directory is, asked for less than its attributes cost; a NO_LINK is for the witness to confirm. */

@@ -21,8 +21,9 @@ const { ENODATA, ENOENT, EOPNOTSUPP } = constants.errno
 const POLLIN = 1
 const POLLPRI = 2
 
-/** linux/inotify.h: IN_DELETE_SELF, IN_MOVE_SELF, IN_ONLYDIR, IN_MASK_ADD. */
-const PLACE = 0x400 | 0x800 | 0x0100_0000 | 0x2000_0000
+/** linux/inotify.h. PLACE: IN_DELETE_SELF, IN_MOVE_SELF, IN_ONLYDIR. */
+const IN_MASK_ADD = 0x2000_0000
+const PLACE = 0x400 | 0x800 | 0x0100_0000 | IN_MASK_ADD
 /** IN_ATTRIB too: rights are attributes. Those of the held directory itself the kernel looks at whenever it is used. */
 const PLACE_AND_RIGHTS = PLACE | 0x4
 /** Watches at most, of which the user may have some thousands for all programs (fs.inotify.max_user_watches). */
@@ -42,7 +43,7 @@ export interface Watched {
 }
 
 /** Of the directory that a held one is in; IN_ONLYDIR, IN_MASK_ADD. */
-const END = IN_REPLACED | 0x0100_0000 | 0x2000_0000
+const END = IN_REPLACED | 0x0100_0000 | IN_MASK_ADD
 const SEARCH = 0o111
 const ACCESS_LIST = 'system.posix_acl_access'
 
@@ -212,6 +213,11 @@ export class Witness {
    */
   watchEnd(held: Held): boolean {
     return this.raw.watch(this.#notes, `${pathOf(held)}/..`, END) >= 0 && !this.isGone(held)
+  }
+
+  /** Ends that; the directory above is watched for its own place and rights, as all are that are above one. */
+  forgetEnd(held: Held): void {
+    this.raw.watch(this.#notes, `${pathOf(held)}/..`, PLACE_AND_RIGHTS & ~IN_MASK_ADD)
   }
 
   /** Whether a directory that is held is no longer anywhere: nothing can be found or made in it. */
