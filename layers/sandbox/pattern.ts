@@ -49,6 +49,8 @@ class Glob implements Pattern {
   /** Beneath these, anything may be on the way. */
   #anywhere: RegExp | undefined
   readonly #open: boolean
+  /** The directory that everything it matches is beneath, as far as names are literal; '' where that is any. */
+  readonly #head: string
   /** What stands before a final `/**`, which matches that too: picomatch thinks so of some patterns only. */
   readonly #base: RegExp | undefined
 
@@ -60,6 +62,9 @@ class Glob implements Pattern {
     const segments = segmentsOf(glob)
     const [first, name, last = '**', ...rest] = segments
     this.floating = first === '**' && name !== undefined && !crosses(name) && last === '**' && rest.length === 0
+    let literal = 0
+    while (literal < segments.length - 1 && plain(segments[literal] as string)) literal++
+    this.#head = segments.slice(0, literal).join('/')
     for (let k = 0; k < segments.length; k++) {
       const segment = segments[k] as string
       const sofar = segments.slice(0, k).join('/')
@@ -71,10 +76,14 @@ class Glob implements Pattern {
     }
   }
   matches(path: string): boolean {
+    // Most paths are elsewhere, and an expression takes ten times as long to say so.
+    if (this.#head !== '' && path !== this.#head && !beneath(path, this.#head)) return false
     return exec(this.#whole, path) !== null || (this.#base !== undefined && exec(this.#base, path) !== null)
   }
   leads(path: string): boolean {
     if (path === '/') return true
+    const head = this.#head
+    if (head !== '' && path !== head && !beneath(path, head) && !beneath(head, path)) return false
     for (let k = 0; k < this.#above.length; k++) if (exec(this.#above[k] as RegExp, path) !== null) return true
     return this.#anywhere !== undefined && exec(this.#anywhere, path) !== null
   }

@@ -1,6 +1,8 @@
 // What must hold of any policy: found paths are passable, and nothing gains by being moved.
 import test from 'ava'
+import picomatch from 'picomatch'
 import { ALL, Decider, LEADS } from '../../layers/sandbox/decide.js'
+import { patternOf } from '../../layers/sandbox/pattern.js'
 import { actionNames, type PolicyRule } from '../../layers/sandbox/policy.js'
 import { fc } from '../fc.js'
 
@@ -30,6 +32,21 @@ const policy = fc.record(
   { default: fc.constantFrom('allow' as const, 'deny' as const), rules: fc.array(rule, { maxLength: 5 }), root: path },
   { requiredKeys: ['default', 'rules'] },
 )
+
+test('a glob matches what picomatch says it does, and what it ends beneath', (t) => {
+  let matched = 0
+  fc.assert(
+    fc.property(glob, path, (text, at) => {
+      const says = (of: string) => picomatch.makeRe(of, { dot: true, nonegate: true, flags: 's' }).test(at)
+      const wanted = says(text) || (text.endsWith('/**') && text !== '/**' && says(text.slice(0, -3)))
+      if (wanted) matched++
+      return patternOf(text).matches(at) === wanted
+    }),
+    { numRuns: 5000 },
+  )
+  t.true(matched > 200, `${matched}`)
+})
+
 const caller = { uid: 0, gid: 0, pid: 1 }
 
 const ancestors = (of: string): string[] => {
