@@ -4,10 +4,10 @@
  */
 
 import { constants } from 'node:os'
-import { LRUCache } from 'lru-cache'
 import type { Dentry } from '../../file.js'
 import { S_IFLNK, S_IFMT } from '../../namei.js'
 import type { Path, Stats } from '../../op.js'
+import { append, charCodeAt } from '../../primordials.js'
 import { Failed } from '../../verdict.js'
 import type { Calls, Held } from './calls.js'
 import type { KernelResolver } from './kernel.js'
@@ -26,8 +26,8 @@ const MISSING = 2
 
 /** Directories that are held at most: a program that counts its descriptors is to find few that it did not open. */
 const HELD = 3
-/** Those of which requests are counted. */
-const COUNTED = 64
+/** Those of which requests are counted at most, a power of two. */
+const COUNTED = 256
 /** Requests in a directory before it is held: to hold one costs as much as some ten requests save. */
 const WORTH = 24
 /** As many more where it could not be. */
@@ -35,13 +35,18 @@ const WORTHLESS = 1000
 /** Directories are let go of where none of them was used for so long: one that is held keeps its filesystem mounted. */
 const IDLE_MS = 1000
 
+/** A directory that is not held. */
+interface Counted {
+  readonly path: Path
+  /** Requests that were made in it. */
+  seen: number
+}
 interface Parent {
   readonly path: Path
+  /** -1 once it was closed. */
   held: Held
   /** See `Watched`. */
-  isOpen: boolean
-  /** Requests that were made in it before it was held. */
-  seen: number
+  readonly isOpen: boolean
   users: number
   /** Let go of: the last one to use it closes it. */
   dropped: boolean
@@ -51,22 +56,30 @@ interface Parent {
   tellsEnd: boolean
 }
 
-const newParent = (path: Path): Parent => ({
-  path,
-  held: -1,
-  isOpen: false,
-  seen: 1,
-  users: 0,
-  dropped: false,
-  doubts: 0,
-  tellsEnd: false,
-})
+const emptyPlaces = (): undefined[] => {
+  const places: undefined[] = []
+  for (let k = 0; k < COUNTED; k++) append(places, undefined)
+  return places
+}
+/**
+ * Where a path is counted: of two with the same place, only the last is. A map would have the whole of each path hashed, and
+ * most are of directories where nothing else is asked for.
+ */
+const placeOf = (path: Path): number => {
+  const { length } = path
+  let sum = length
+  for (let at = length > NAMING ? length - NAMING : 0; at < length; at++) sum = (sum * 31 + charCodeAt(path, at)) | 0
+  return sum & (COUNTED - 1)
+}
+/** Units at its end that tell a path from others. */
+const NAMING = 8
 
 export class Kept implements Resolver {
   readonly calls: Calls
   readonly #raw: Raw
   readonly #witness: Witness
-  readonly #parents: LRUCache<string, Parent>
+  /** By `placeOf` their paths. */
+  readonly #counted: (Counted | undefined)[] = emptyPlaces()
   readonly #held: (Parent | undefined)[] = [undefined, undefined, undefined]
   /** The place of the one that was held first. */
   #oldest = 0
@@ -74,19 +87,16 @@ export class Kept implements Resolver {
   #used = false
   /** How often it was told in vain that something came to an end. */
   #alarms = 0
-  /** The one that was found last. */
-  #last: Parent | undefined
   /** The last name of the path that was asked about. */
   #name = ''
 
   constructor(readonly kernel: KernelResolver) {
     this.calls = kernel.calls
     this.#raw = kernel.raw
-    this.#parents = new LRUCache<string, Parent>({ max: COUNTED, dispose: (parent) => this.#drop(parent) })
     this.#witness = new Witness(
       kernel.raw,
       kernel.root,
-      () => this.#parents.clear(),
+      () => this.#dropAll(),
       () => this.#isAnyGone(),
     )
   }
@@ -105,6 +115,12 @@ export class Kept implements Resolver {
     this.#witness.reset()
   }
 
+  #dropAll(): void {
+    for (let k = 0; k < HELD; k++) {
+      const parent = this.#held[k]
+      if (parent !== undefined) this.#drop(parent)
+    }
+  }
   #drop(parent: Parent): void {
     parent.dropped = true
     if (parent.users === 0) this.#close(parent)
@@ -132,44 +148,35 @@ export class Kept implements Resolver {
   }
   /** The directory at `path`, the same. */
   #at(path: Path): Parent | undefined {
-    const last = this.#last
-    if (last !== undefined && last.held >= 0 && !last.dropped && last.path === path) {
+    for (let k = 0; k < HELD; k++) {
+      const parent = this.#held[k]
+      if (parent === undefined || parent.dropped || parent.path !== path) continue
       this.#used = true
-      return last
+      return parent
     }
-    const parent = this.#parents.get(path)
-    // What a map finds is believed where it says itself what it is.
-    if (parent === undefined || parent.path !== path) {
-      this.#parents.set(path, newParent(path))
+    const place = placeOf(path)
+    const counted = this.#counted[place]
+    if (counted === undefined || counted.path !== path) {
+      this.#counted[place] = { path, seen: 1 }
       return undefined
     }
-    if (parent.held < 0) return ++parent.seen > WORTH ? this.#hold(parent) : undefined
-    this.#last = parent
-    this.#used = true
-    return parent
+    return ++counted.seen > WORTH ? this.#hold(counted) : undefined
   }
 
-  #hold(parent: Parent): Parent | undefined {
-    parent.seen = 0
+  #hold(counted: Counted): Parent | undefined {
+    counted.seen = 0
     const oldest = this.#held[this.#oldest]
     if (oldest !== undefined && oldest.users > 0) return undefined
-    const watched = this.#witness.hold(parent.path)
+    const watched = this.#witness.hold(counted.path)
     if (watched === undefined) {
       // It may not be one that can be held: not tried again soon.
-      parent.seen = -WORTHLESS
+      counted.seen = -WORTHLESS
       return undefined
     }
-    if (parent.dropped) {
-      // All that was kept was let go of meanwhile.
-      parent.dropped = false
-      this.#parents.set(parent.path, parent)
-    }
     const last = this.#held[this.#oldest]
-    if (last !== undefined) this.#close(last)
-    parent.held = watched.held
-    parent.isOpen = watched.isOpen
-    parent.doubts = 0
-    parent.tellsEnd = false
+    if (last !== undefined) this.#drop(last)
+    const { held, isOpen } = watched
+    const parent: Parent = { path: counted.path, held, isOpen, users: 0, dropped: false, doubts: 0, tellsEnd: false }
     this.#held[this.#oldest] = parent
     this.#oldest = (this.#oldest + 1) % HELD
     this.#used = true
@@ -188,7 +195,7 @@ export class Kept implements Resolver {
   /** Whether a kept directory is where it was, and was not removed: what is not in it is nowhere, then. */
   #stands(parent: Parent): boolean {
     if (!parent.tellsEnd && this.#witness.isGone(parent.held)) {
-      this.#parents.delete(parent.path)
+      this.#drop(parent)
       return false
     }
     return this.#witness.quiet(parent.isOpen)
