@@ -21,8 +21,6 @@ const bothByText = <O extends 'link' | 'rename'>(
   newNeeds: number,
   trees: boolean,
 ) => {
-  // Where all is noted, it is noted by what was found.
-  if (w.audit.all) return AROUND
   const { path, newPath } = req as Request<'link'>
   const rules = w.decider.for(cx.caller)
   const mask = rules.judgeText(path)

@@ -16,7 +16,7 @@ import {
   type Site,
 } from '../../lib/layer.js'
 import type { Audit } from './audit.js'
-import { Decider, PLAIN } from './decide.js'
+import { CREATE, Decider, PLAIN } from './decide.js'
 import type { Policy } from './policy.js'
 import { annotate } from './send.js'
 import { type Found, find } from './straight.js'
@@ -98,8 +98,10 @@ export class Warden implements Refuser {
     }
   }
   #settle(op: Op, req: Request<PathOp>, cx: Context): void {
-    const { dentry } = req
-    if (dentry instanceof Guess) this.allow(op, cx.caller, dentry.path, dentry.path, dentry.needs)
+    const { dentry, newDentry } = req as Request<'rename'>
+    // Of two names, the new one is noted.
+    if (newDentry instanceof Guess) this.allow(op, cx.caller, newDentry.path, newDentry.path, CREATE)
+    else if (dentry instanceof Guess) this.allow(op, cx.caller, dentry.path, dentry.path, dentry.needs)
   }
 
   /**
