@@ -1,4 +1,7 @@
-/** isomorphic-git's statusMatrix: the main job, on a repository of 300 committed files. */
+/**
+ * isomorphic-git's statusMatrix: the main job, on a repository of 300 committed files. And its log, on one of 200 commits
+ * that is as a clone looks after some work: the older ones are in a pack, where each is first looked for in vain as a file.
+ */
 import * as nodeFs from 'node:fs'
 import { join } from 'node:path'
 import git from 'isomorphic-git'
@@ -9,14 +12,38 @@ import type { Work } from '../measure.js'
 import type { Fs } from '../peers.js'
 
 const FILES = 300
+const COMMITS = 200
+const PACKED = 150
+
+const author = (k: number) => ({
+  name: 'bench',
+  email: 'bench@example.org',
+  timestamp: 1_700_000_000 + k,
+  timezoneOffset: 0,
+})
 
 const commit = async (fs: Fs, dir: string): Promise<void> => {
   fs.mkdirSync(dir, { recursive: true })
   await git.init({ fs, dir })
   for (let k = 0; k < FILES; k++) fs.writeFileSync(join(dir, `file-${k}.txt`), `file ${k}\n`.repeat(20))
   await git.add({ fs, dir, filepath: '.' })
-  const author = { name: 'bench', email: 'bench@example.org', timestamp: 1_700_000_000, timezoneOffset: 0 }
-  await git.commit({ fs, dir, message: 'all', author })
+  await git.commit({ fs, dir, message: 'all', author: author(0) })
+}
+
+/** Commits, all of one tree: log reads no trees. */
+const history = async (fs: Fs, dir: string): Promise<void> => {
+  fs.mkdirSync(dir, { recursive: true })
+  await git.init({ fs, dir })
+  const blob = await git.writeBlob({ fs, dir, blob: Buffer.from('bench\n') })
+  const tree = await git.writeTree({ fs, dir, tree: [{ mode: '100644', path: 'file', oid: blob, type: 'blob' }] })
+  const oids = [tree, blob]
+  for (let k = 0; k < COMMITS; k++) {
+    oids.push(await git.commit({ fs, dir, message: `change ${k}`, author: author(k), tree }))
+  }
+  const packed = oids.slice(0, oids.length - (COMMITS - PACKED))
+  const { filename } = await git.packObjects({ fs, dir, oids: packed, write: true })
+  await git.indexPack({ fs, dir, filepath: `.git/objects/pack/${filename}` })
+  for (const oid of packed) fs.unlinkSync(join(dir, '.git/objects', oid.slice(0, 2), oid.slice(2)))
 }
 
 const status = async (fs: Fs, dir: string): Promise<number> => {
@@ -27,19 +54,31 @@ const status = async (fs: Fs, dir: string): Promise<number> => {
   return rows.length
 }
 
-const log = async (fs: Fs, dir: string): Promise<number> => (await git.log({ fs, dir })).length
+const log = async (fs: Fs, dir: string): Promise<number> => {
+  const { length } = await git.log({ fs, dir })
+  if (length !== COMMITS) throw new Error(`log: ${length} of ${COMMITS} commits`)
+  return length
+}
 
 export const gitStatus: Area = async function* ({ dir, smoke }) {
   const below = memory()
   await commit(below as Fs, '/repository')
-  yield* compare('git/memory', 'memory', below as Fs, '/repository')
+  await history(below as Fs, '/history')
+  yield* statuses('git/memory', 'memory', below as Fs, '/repository')
+  yield* logs('git/memory', 'memory', below as Fs, '/history')
   if (smoke) return
-  const at = join(dir, 'repository')
-  await commit(nodeFs, at)
-  yield* compare('git/host', 'host', host() as Fs, at)
+  const at = (name: string): string => join(dir, name)
+  await commit(nodeFs, at('repository'))
+  await history(nodeFs, at('history'))
+  yield* statuses('git/host', 'host', host() as Fs, at('repository'))
+  yield* logs('git/host', 'host', host() as Fs, at('history'))
 }
 
-const compare = async function* (
+/** What there is without a stack. */
+const bareOf = (lower: string, below: Fs): { readonly name: string; readonly fs: Fs } =>
+  lower === 'host' ? { name: 'node:fs', fs: nodeFs } : { name: 'memory()', fs: below }
+
+const statuses = async function* (
   name: string,
   lower: string,
   below: Fs,
@@ -47,14 +86,13 @@ const compare = async function* (
 ): AsyncGenerator<Work, void, void> {
   let cold = below
   const warm: Fs = stack(below, fiveLayers(dir))
-  const bareName = lower === 'host' ? 'node:fs' : 'memory()'
-  const bare = lower === 'host' ? nodeFs : below
+  const bare = bareOf(lower, below)
   yield {
     name: `${name}-status`,
     title: `statusMatrix of ${FILES} committed files, over ${lower}`,
     ops: 1,
     contenders: [
-      { name: bareName, run: () => status(bare, dir) },
+      { name: bare.name, run: () => status(bare.fs, dir) },
       {
         name: 'plyfs, five layers, cold',
         before: () => {
@@ -82,12 +120,25 @@ const compare = async function* (
       }
     },
   }
+}
+
+const logs = async function* (name: string, lower: string, below: Fs, dir: string): AsyncGenerator<Work, void, void> {
+  let cold = below
+  const warm: Fs = stack(below, fiveLayers(dir))
+  const bare = bareOf(lower, below)
   yield {
     name: `${name}-log`,
-    title: `log, over ${lower}`,
+    title: `log of ${COMMITS} commits, ${PACKED} of them packed, over ${lower}`,
     ops: 1,
     contenders: [
-      { name: bareName, run: () => log(bare, dir) },
+      { name: bare.name, run: () => log(bare.fs, dir) },
+      {
+        name: 'plyfs, five layers, cold',
+        before: () => {
+          cold = stack(below, fiveLayers(dir))
+        },
+        run: () => log(cold, dir),
+      },
       { name: 'plyfs, five layers, warm', run: () => log(warm, dir) },
     ],
   }
