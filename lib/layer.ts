@@ -78,7 +78,7 @@ export {
   type WriteOp,
 } from './op.js'
 export { decodePath, pathBytes } from './path-bytes.js'
-export { append, hardened, uncurryThis } from './primordials.js'
+export { append, hardened, SafeMap, uncurryThis } from './primordials.js'
 export { randomOf } from './random.js'
 export { fromPrecise, KeptStats, makeStats, preciseOf, type StatFields, toBigIntStats } from './stats.js'
 export { AROUND, Failed, Forward, fail, forward, NEXT, PASSTHROUGH, Replied, reply, type Verdict } from './verdict.js'

@@ -1,6 +1,7 @@
 /** What a policy says about a canonical path: a pure function, and so remembered. */
-import { LRUCache } from 'lru-cache'
 import { append, type Caller, type Dentry, uncurryThis } from '../../lib/layer.js'
+import { Heads } from './heads.js'
+import { Note, Notes } from './notes.js'
 import { type Pattern, patternOf, Tree } from './pattern.js'
 import { type Action, actionNames, type CallerRule, type Policy } from './policy.js'
 
@@ -18,18 +19,25 @@ export const LEADS = 128
 export const PLAIN = 256
 
 const Bytes = Uint8Array
-const { freeze } = Object
 const exec = uncurryThis(RegExp.prototype.exec as (this: RegExp, text: string) => unknown)
 const lastIndexOf = uncurryThis(String.prototype.lastIndexOf as (this: string, part: string) => number)
 const slice = uncurryThis(String.prototype.slice as (this: string, from: number, to: number) => string)
-const indexOf = uncurryThis(String.prototype.indexOf as (this: string, part: string) => number)
+const charCodeAt = uncurryThis(String.prototype.charCodeAt)
+const SLASH = 47
+const DOT = 46
 /** An empty name, `.` or `..`. */
 const ODD = /\/\.{0,2}(?:\/|$)/
 /** Whether `path` is spelled as a canonical one is: names and single slashes only. What stands there may still be a link. */
 const isPlain = (path: string): boolean => {
-  if (path[0] !== '/' || path[path.length - 1] === '/' || indexOf(path, '//') !== -1) return false
-  // Few paths have a name that begins with a dot, and the expression costs more than all the rest.
-  return indexOf(path, '/.') === -1 || exec(ODD, path) === null
+  if (charCodeAt(path, 0) !== SLASH) return false
+  for (let at = 0; at < path.length; at++) {
+    if (charCodeAt(path, at) !== SLASH) continue
+    const next = charCodeAt(path, at + 1)
+    // Few paths have a name that begins with a dot, and the expression costs more than all the rest.
+    if (next === DOT) return exec(ODD, path) === null
+    if (next === SLASH || at + 1 === path.length) return false
+  }
+  return true
 }
 
 /** What goes with a file wherever it is moved. */
@@ -47,46 +55,22 @@ interface Rule {
   readonly callers: CallerRule | undefined
 }
 
-/** A decision about one path. Its fields are private: nobody can make or change one from outside. */
-class Note {
-  readonly #rules: Ruleset
-  readonly #path: string
-  readonly #mask: number
-  /** A link's text that may be shown, if it is found there. */
-  #target: string | undefined
-  constructor(rules: Ruleset, path: string, mask: number) {
-    this.#rules = rules
-    this.#path = path
-    this.#mask = mask
-  }
-  /** What `kept` says, or -1 where it is no note of these rules about this path. */
-  static read(kept: unknown, rules: Ruleset, path: string): number {
-    if (typeof kept !== 'object' || kept === null || !(#mask in kept)) return -1
-    return kept.#rules === rules && kept.#path === path ? kept.#mask : -1
-  }
-  static shows(note: Note, target: string): boolean {
-    return note.#target === target
-  }
-  static show(note: Note, target: string): void {
-    note.#target = target
-  }
+interface Line {
+  readonly rule: Rule
+  readonly pattern: Pattern
 }
-// Whoever comes by a note comes by its class.
-freeze(Note)
-freeze(Note.prototype)
 
-const KEPT_PATHS = 4096
-/** Longer texts of links are not kept. */
-const KEPT_TARGET = 256
 /** So many comparisons of a path cost less than to look it up, and far less than to keep it. */
 const FEW_TREES = 8
-const isTree = (pattern: Pattern): boolean => pattern instanceof Tree
 
 /** The rules that hold for one caller. */
 export class Ruleset {
   /** Only a memo: an entry is believed where it says itself what it is about. */
-  readonly #kept: LRUCache<string, Note> | undefined
+  readonly #kept: Notes | undefined
   readonly #rules: readonly Rule[]
+  /** Every pattern of every rule. */
+  readonly #lines: Line[] = []
+  readonly #heads: Heads
   readonly #default: number
   readonly #root: Tree | undefined
   /** The path that was judged last, and how. */
@@ -101,9 +85,19 @@ export class Ruleset {
     this.#rules = rules
     this.#default = fallback
     this.#root = root
-    const trees = rules.flatMap(({ patterns }) => patterns)
-    const few = trees.length <= FEW_TREES && trees.every(isTree)
-    this.#kept = few ? undefined : new LRUCache({ maxSize: KEPT_PATHS, sizeCalculation: () => 1 })
+    const heads: string[] = []
+    let areTrees = true
+    for (let k = 0; k < rules.length; k++) {
+      const rule = rules[k] as Rule
+      for (let n = 0; n < rule.patterns.length; n++) {
+        const pattern = rule.patterns[n] as Pattern
+        append(this.#lines, { rule, pattern })
+        append(heads, pattern.head)
+        areTrees &&= pattern instanceof Tree
+      }
+    }
+    this.#heads = new Heads(heads)
+    this.#kept = areTrees && heads.length <= FEW_TREES ? undefined : new Notes()
   }
 
   /** The actions that are allowed on `path`, and LEADS. */
@@ -116,12 +110,12 @@ export class Ruleset {
     if (this.#kept === undefined) return this.#look(path)
     // Programs ask several things about a path in a row.
     if (path === this.#path) return this.#mask
-    let note = this.#kept.get(path)
+    let note = this.#kept.find(path)
     let mask = Note.read(note, this, path)
     if (note === undefined || mask === -1) {
       mask = this.#look(path)
       note = new Note(this, path, mask)
-      this.#kept.set(path, note)
+      this.#kept.keep(path, note)
     }
     this.#path = path
     this.#mask = mask
@@ -133,7 +127,6 @@ export class Ruleset {
     return path === this.#path && this.#note !== undefined && Note.shows(this.#note, target)
   }
   show(path: string, target: string): void {
-    if (target.length > KEPT_TARGET) return
     this.judgeText(path)
     if (this.#note !== undefined) Note.show(this.#note, target)
   }
@@ -141,7 +134,8 @@ export class Ruleset {
     return this.#say(path) | (isPlain(path) ? PLAIN : 0)
   }
   #say(path: string): number {
-    return this.#allowed(path) | (this.#leads(path) ? LEADS : 0)
+    const met = this.#heads.meet(path)
+    return this.#allowed(path, met) | (this.#leads(path, met) ? LEADS : 0)
   }
 
   /** The same, remembered beside the dentry for as long as somebody keeps that. */
@@ -154,13 +148,17 @@ export class Ruleset {
     return mask
   }
 
-  #allowed(path: string): number {
+  /** @param met how many patterns the heads have found for `path` */
+  #allowed(path: string, met: number): number {
     if (this.#root !== undefined && !this.#root.matches(path)) return 0
+    const found = this.#heads.met
     let allowed = 0
     let open = ALL
-    for (let k = this.#rules.length - 1; k >= 0 && open !== 0; k--) {
-      const rule = this.#rules[k] as Rule
-      if ((rule.mask & open) === 0 || !matches(rule, path)) continue
+    for (let k = met - 1; k >= 0 && open !== 0; k--) {
+      const code = found[k] as number
+      if ((code & 1) === 0) continue
+      const { rule, pattern } = this.#lines[code >> 1] as Line
+      if ((rule.mask & open) === 0 || !pattern.matchesHere(path)) continue
       if (rule.allows) allowed |= rule.mask & open
       open &= ~rule.mask
     }
@@ -168,14 +166,17 @@ export class Ruleset {
   }
 
   /** Whether something beneath `path` may be allowed. */
-  #leads(path: string): boolean {
+  #leads(path: string, met: number): boolean {
     if (this.#root !== undefined && !this.#root.leads(path)) return false
+    const found = this.#heads.met
     let open = ALL
-    for (let k = this.#rules.length - 1; k >= 0; k--) {
-      const rule = this.#rules[k] as Rule
+    for (let k = met - 1; k >= 0; k--) {
+      const code = found[k] as number
+      const isHere = (code & 1) !== 0
+      const { rule, pattern } = this.#lines[code >> 1] as Line
       if ((rule.mask & open) === 0) continue
-      if (rule.allows && leads(rule, path)) return true
-      if (covers(rule, path)) open &= ~rule.mask
+      if (rule.allows && (!isHere || pattern.leadsHere(path))) return true
+      if (isHere && pattern.coversHere(path)) open &= ~rule.mask
       if (open === 0) return false
     }
     return (open & this.#default) !== 0

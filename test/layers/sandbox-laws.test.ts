@@ -55,6 +55,59 @@ const ancestors = (of: string): string[] => {
   return out
 }
 
+const bits = (list: readonly string[] | undefined): number =>
+  (list ?? []).reduce((mask, action) => mask | (action === '*' ? ALL : 1 << actionNames.indexOf(action as 'read')), 0)
+/** The manual's words: the last rule that matches decides, rule by rule and glob by glob, by picomatch alone. */
+const naively = (rules: readonly PolicyRule[], fallback: 'allow' | 'deny', at: string): number => {
+  const says = (glob: string) => picomatch.makeRe(glob, { dot: true, nonegate: true, flags: 's' }).test(at)
+  let mask = fallback === 'allow' ? ALL : 0
+  for (const { allow, deny, paths } of rules) {
+    if (!paths.some((glob) => says(glob) || (glob.endsWith('/**') && glob !== '/**' && says(glob.slice(0, -3))))) continue
+    mask = allow === undefined ? mask & ~bits(deny) : mask | bits(allow)
+  }
+  return mask
+}
+/** Whether something beneath may be allowed, as each pattern says by itself. */
+const mayLead = (rules: readonly PolicyRule[], fallback: 'allow' | 'deny', at: string): boolean => {
+  let open = ALL
+  for (const { allow, deny, paths } of [...rules].reverse()) {
+    const patterns = paths.map(patternOf)
+    if ((bits(allow ?? deny) & open) === 0) continue
+    if (allow !== undefined && patterns.some((pattern) => pattern.leads(at))) return true
+    if (patterns.some((pattern) => pattern.covers(at))) open &= ~bits(allow ?? deny)
+  }
+  return open !== 0 && fallback === 'allow'
+}
+
+test('of many rules, those that are asked say what all of them would', (t) => {
+  // Heads that begin alike, end within one another, and are all that there is.
+  const stem = fc.constantFrom('a', 'ab', 'abc', 'b', 'a.b', 'é', '.env', 'x\ny')
+  const stems = fc.array(stem, { maxLength: 4 }).map((parts) => `/${parts.join('/')}`)
+  const tail = fc.constantFrom('', '', '/**', '/*', '/**/ab', '/{a,b}/**', '/a*/.env', '/!(ab)', '/**/a/**', '/?')
+  const literal = fc.tuple(stems, tail).map(([head, end]) => (head === '/' && end !== '' ? end : head + end))
+  const anywhere = fc.constantFrom('**', '/**', '**/.env', '**/ab/**', '**/a*', '**/a/ab')
+  const globs = fc.array(fc.oneof({ weight: 4, arbitrary: literal }, anywhere), { minLength: 1, maxLength: 3 })
+  const many = fc.array(
+    fc
+      .tuple(fc.boolean(), actions, globs)
+      .map(([allows, list, paths]): PolicyRule => (allows ? { allow: list, paths } : { deny: list, paths })),
+    { maxLength: 30 },
+  )
+  const said = new Map<number, number>()
+  fc.assert(
+    fc.property(many, fc.constantFrom('allow', 'deny'), fc.array(stems, { minLength: 1 }), (rules, fallback, asked) => {
+      const set = new Decider({ default: fallback, rules }).for(caller)
+      return ['/', ...asked].every((at) => {
+        const mask = set.judge(at)
+        said.set(mask, (said.get(mask) ?? 0) + 1)
+        return mask === (naively(rules, fallback, at) | (mayLead(rules, fallback, at) ? LEADS : 0))
+      })
+    }),
+    { numRuns: 600 },
+  )
+  t.true(said.size > 100, `${said.size}`)
+})
+
 test('whatever is allowed, or leads to it, can be reached: its ancestors lead there', (t) => {
   fc.assert(
     fc.property(policy, path, (given, at) => {

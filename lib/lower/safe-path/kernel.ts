@@ -13,7 +13,7 @@ import type { Path, Stats } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import { originalFs } from '../original-fs.js'
 import type { Calls, Held } from './calls.js'
-import { isCanonical, isPlain, lastOf, parentOf, relative } from './names.js'
+import { isCanonical, isPlain, lastOf, parentOf, partsOf, relative } from './names.js'
 import { failed } from './native-calls.js'
 import { O_PATH, O_TMPFILE } from './node-calls.js'
 import type { Raw } from './raw.js'
@@ -94,7 +94,7 @@ export class KernelResolver implements Resolver {
     return this.#parent(path)
   }
   #parent(path: Path): Held | Failed {
-    const above = parentOf(path)
+    const { above } = partsOf(path)
     if (above === '') return this.root
     const held = this.#open(relative(above), O_PATH | O_DIRECTORY)
     if (held >= 0) return held
@@ -110,7 +110,8 @@ export class KernelResolver implements Resolver {
   }
   /** The directory that is listed, if `path` is a name in it. */
   #listedAbove(path: Path): Held | undefined {
-    if (parentOf(path) !== this.#listed || !isPlain(lastOf(path))) return undefined
+    const { above, isPlain } = partsOf(path)
+    if (above !== this.#listed || !isPlain) return undefined
     if (this.#listedHeld === undefined) {
       const held = this.#parent(path)
       if (!(held instanceof Failed) && held !== this.root) this.#listedHeld = held

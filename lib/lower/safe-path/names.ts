@@ -74,10 +74,31 @@ let other = NO_PARTS
 export const partsOf = (path: string): Parts => {
   if (path === one.path) return one
   if (path === other.path) return other
-  const name = lastOf(path)
   other = one
-  one = { path, name, above: parentOf(path), isPlain: isPlain(name) }
+  one = takenApart(path)
   return one
+}
+/** Once over the last component, which is shorter than the rest. */
+const takenApart = (path: string): Parts => {
+  const { length } = path
+  const end = withoutSlashes(path, length)
+  let from = end
+  let dots = 0
+  let isPlain = end === length && end !== 0
+  for (; from > 0; from--) {
+    const unit = charCodeAt(path, from - 1)
+    if (unit === SLASH) break
+    if (unit === DOT) dots++
+    else if (unit === 0) isPlain = false
+  }
+  if (dots === end - from && dots <= 2) isPlain = false
+  const name = slice(path, from, end)
+  return {
+    path,
+    name: end === length || end === 0 ? name : `${name}/`,
+    above: from <= 1 ? '' : slice(path, 0, from - 1),
+    isPlain,
+  }
 }
 
 /** Whether `path` is absolute and says nothing twice: no `.`, `..`, empty component, no trailing slash (but `/`). */
