@@ -40,7 +40,15 @@ const own = <C extends abstract new (...args: never[]) => object>(
   return made
 }
 /** Not for `for … of`: its iterators are everybody's. */
-export const SafeMap = own(class SafeMap<K, V> extends Map<K, V> {}, Map)
+export const SafeMap = own(
+  class SafeMap<K, V> extends Map<K, V> {
+    // biome-ignore lint/complexity/noUselessConstructor: one that is not written takes its arguments by everybody's iterator
+    constructor() {
+      super()
+    }
+  },
+  Map,
+)
 export type SafeMap<K, V> = Map<K, V>
 export const SafeWeakMap = own(class SafeWeakMap<K extends WeakKey, V> extends WeakMap<K, V> {}, WeakMap)
 export const SafeFinalizationRegistry = own(

@@ -57,12 +57,19 @@ const ancestors = (of: string): string[] => {
 
 const bits = (list: readonly string[] | undefined): number =>
   (list ?? []).reduce((mask, action) => mask | (action === '*' ? ALL : 1 << actionNames.indexOf(action as 'read')), 0)
+const memo = <A>(make: (glob: string) => A) => {
+  const made = new Map<string, A>()
+  return (of: string): A => made.get(of) ?? (made.set(of, make(of)).get(of) as A)
+}
+const expressionOf = memo((of) => picomatch.makeRe(of, { dot: true, nonegate: true, flags: 's' }))
+const knownPattern = memo(patternOf)
 /** The manual's words: the last rule that matches decides, rule by rule and glob by glob, by picomatch alone. */
 const naively = (rules: readonly PolicyRule[], fallback: 'allow' | 'deny', at: string): number => {
-  const says = (glob: string) => picomatch.makeRe(glob, { dot: true, nonegate: true, flags: 's' }).test(at)
+  const says = (glob: string) => expressionOf(glob).test(at)
   let mask = fallback === 'allow' ? ALL : 0
   for (const { allow, deny, paths } of rules) {
-    if (!paths.some((glob) => says(glob) || (glob.endsWith('/**') && glob !== '/**' && says(glob.slice(0, -3))))) continue
+    if (!paths.some((glob) => says(glob) || (glob.endsWith('/**') && glob !== '/**' && says(glob.slice(0, -3)))))
+      continue
     mask = allow === undefined ? mask & ~bits(deny) : mask | bits(allow)
   }
   return mask
@@ -71,7 +78,7 @@ const naively = (rules: readonly PolicyRule[], fallback: 'allow' | 'deny', at: s
 const mayLead = (rules: readonly PolicyRule[], fallback: 'allow' | 'deny', at: string): boolean => {
   let open = ALL
   for (const { allow, deny, paths } of [...rules].reverse()) {
-    const patterns = paths.map(patternOf)
+    const patterns = paths.map(knownPattern)
     if ((bits(allow ?? deny) & open) === 0) continue
     if (allow !== undefined && patterns.some((pattern) => pattern.leads(at))) return true
     if (patterns.some((pattern) => pattern.covers(at))) open &= ~bits(allow ?? deny)
