@@ -30,6 +30,7 @@ export class Change {
   readonly #adds: boolean
   readonly #everything: boolean
   readonly #stamp: number
+  readonly #era: number
   #ended = false
 
   /** @param scope undefined: nobody knows what it changes */
@@ -37,19 +38,29 @@ export class Change {
     readonly cache: DCache,
     scope: Scope | undefined,
   ) {
-    this.#everything = scope === undefined
     this.#names = scope?.names ?? NO_NAMES
     this.#of = scope?.of ?? NO_NAMES
     this.#space = scope?.space === true
     this.#links = scope?.links === true
     this.#adds = scope?.adds === true
+    this.#everything =
+      scope === undefined ||
+      // An inode with several names was met since this one was looked for: it may be any of those that are kept.
+      (this.#links && cache.sawLinks) ||
+      // What arrives first is not known, nor what the other one will find under the name.
+      (!this.#adds && this.#names.some(isBusy))
     for (const { dir, inode } of this.#names) {
       if (dir !== cache.noDir && !this.#dirs.includes(dir)) this.#dirs.push(dir)
       this.#touch(inode)
     }
     if (scope?.inodes !== undefined) for (const inode of scope.inodes) this.#touch(inode)
     this.#stamp = ++cache.stamp
+    this.#era = cache.era
+    if (this.#isNamed) cache.changing++
     this.#mark(1)
+  }
+  get #isNamed(): boolean {
+    return this.#names.length > 0 || this.#of.length > 0
   }
   #touch(inode: Inode | undefined): void {
     if (inode !== undefined && !this.#inodes.includes(inode)) this.#inodes.push(inode)
@@ -86,12 +97,14 @@ export class Change {
     this.#ended = true
     const { cache } = this
     let alone = !this.#everything
-    // Of two changes of a name the one that ends last finds that there was another.
     for (const name of this.#names) if (name.changed !== this.#stamp) alone = false
-    for (const name of this.#of) if (name.changed !== this.#stamp) alone = false
     const isSure = this.#everything || (!this.#mayHaveStrayed() && (alone || this.#adds))
     cache.stamp++
     this.#mark(-1)
+    if (this.#isNamed) {
+      if (this.#era === cache.era) cache.changing--
+      else cache.all.busy--
+    }
     for (const name of this.#names) name.until = 0
     for (const inode of this.#inodes) cache.settled(inode)
     for (const dir of this.#dirs) cache.settled(dir)
@@ -101,10 +114,11 @@ export class Change {
   }
   /** Whether its paths may have led elsewhere by the time that it arrived. Had something been moving, it would know no names. */
   #mayHaveStrayed(): boolean {
-    return (this.#names.length > 0 || this.#of.length > 0) && this.cache.space.changed > this.#stamp
+    return this.#isNamed && this.cache.space.changed > this.#stamp
   }
 }
 
+const isBusy = ({ busy }: Name): boolean => busy > 0
 const note = (it: Tracked, by: 1 | -1, at: number): void => {
   it.busy += by
   it.changed = at

@@ -195,8 +195,9 @@ export const coherence = (c: Cache): ExtensionMap => {
   function* open<O extends 'open' | 'create'>(op: O, req: Request<O>, name: Name | undefined): Around<O> {
     const { flags } = req
     const creates = (flags & O_CREAT) !== 0
-    const before = name?.inode
     const fresh = name !== undefined && creates && (isExclusive(flags) || name.state === NEGATIVE)
+    // What is made is not what had the name before, and may be on its way out.
+    const before = fresh ? undefined : name?.inode
     let scope: Scope | undefined
     if (name === undefined) scope = creates || (flags & O_TRUNC) !== 0 ? undefined : {}
     else scope = fresh ? { names: [name], adds: true } : { of: [name], inodes: [before], adds: true }

@@ -31,6 +31,10 @@ export class DCache {
   readonly space: Tracked = { changed: 1, busy: 0 }
   /** Changes that could be to anything. */
   readonly all: Tracked = { changed: 1, busy: 0 }
+  /** Changes under way that are noted on names in the tables; where these are cleared they may be to anything. */
+  changing = 0
+  /** How often the tables were cleared. */
+  era = 0
   /** Names of inodes that nobody knew. */
   readonly links: Tracked = { changed: 1, busy: 0 }
   /** An inode with several names was seen, or made. */
@@ -375,6 +379,9 @@ export class DCache {
     this.#bytes = 0
     this.rootName = new Name(this.noDir, '', this.stamp)
     for (const inode of open) this.#inodes.add(this.#hold(inode))
+    this.all.busy += this.changing
+    this.changing = 0
+    this.era++
     this.all.changed = ++this.stamp
     this.space.changed = this.stamp
     this.#evicted = this.stamp
