@@ -177,7 +177,12 @@ export function* walk(q: Question, warden: Warden): Generator<Call<Op>, Place | 
       if (warden.noLinks) return warden.refuse(q, here)
       if (++links > MAX_LINKS) return Failed.of('ELOOP')
       const target = yield* attempt('readlink', { path: here, dentry: canonical(here) })
-      if (target instanceof Failed) return target
+      if (target instanceof Failed) {
+        if (target.errno !== 'EINVAL') return target
+        // It is none any more.
+        at = end - name.length
+        continue
+      }
       if (target === '') return Failed.of('ENOENT')
       if (charCodeAt(target, 0) === SLASH) current = ''
       rest = target + slice(rest, end)
