@@ -63,10 +63,12 @@ const told = (by: Resolver, path: string) => {
   }
 }
 const missing = (path: string): string => `${path.slice(0, path.lastIndexOf('/'))}/missing`
-/** Until the directory is held, and the end of it is told. */
+/** Until the directory is held, and the end of it is told, and more. */
 const warm = (kept: Kept, path: string): void => {
   for (let k = 0; k < 30; k++) kept.stat(path, false, false)
   for (let k = 0; k < 30; k++) kept.access(missing(path), 0)
+  // Until it is told what comes into the directory, and known what the name is.
+  for (let k = 0; k < 30; k++) kept.access(path, 2)
 }
 
 const names = ['a', 'b', 'c', 'f'] as const
@@ -188,6 +190,156 @@ own(title('whatever becomes of an empty directory in which nothing was found is 
       t.deepEqual(told(by, dir), told(walks, dir), what)
     }
   }
+  by.letGo()
+})
+
+const times = (sec: number) => ({ atime: sec, mtime: sec })
+/** Whether times or an owner were set where `name` was known to be no link. */
+const sets = (by: Kept, path: string, set: Parameters<Kept['calls']['setattrAt']>[2], before?: () => void): boolean =>
+  by.onNoLink(path, (dir, name) => {
+    before?.()
+    return by.calls.setattrAt(dir, name, set)
+  })
+
+/** Tried until the name is known: any mount on this machine has all that is held let go of. */
+const setsAtLast = (by: Kept, path: string, set: Parameters<typeof sets>[2]): boolean => {
+  for (let tries = 0; tries < 50; tries++) {
+    if (sets(by, path, set)) return true
+    warm(by, path)
+  }
+  return false
+}
+
+own(title('times are set by a name for as long as nothing came there'), (t) => {
+  const root = place(t)
+  const by = new Kept(walks)
+  const path = join(root, 'd', 'f')
+  mkdirSync(join(root, 'd'))
+  writeFileSync(path, '1')
+  for (let k = 0; k < 30; k++) by.stat(path, false, false)
+  for (let k = 0; k < 24; k++) t.false(sets(by, path, times(2)), 'to be told of names is not worth it yet')
+  t.true(setsAtLast(by, path, times(39)))
+  t.is(nodeFs.statSync(path).mtimeMs, 39_000)
+  writeFileSync(join(root, 'd', 'other'), '')
+  t.false(sets(by, path, times(50)), 'something came there')
+  t.true(setsAtLast(by, path, times(51)))
+  // What goes, and what changes, is no news. Nobody acts on what is not there.
+  nodeFs.unlinkSync(join(root, 'd', 'other'))
+  nodeFs.chmodSync(path, 0o600)
+  t.true(setsAtLast(by, path, times(52)))
+  nodeFs.unlinkSync(path)
+  t.false(sets(by, path, times(53)))
+  by.letGo()
+})
+
+own(title('what is swapped in at the moment of use is never followed, and noticed'), (t) => {
+  const top = place(t)
+  const outside = join(top, 'outside')
+  writeFileSync(outside, 'canary')
+  nodeFs.utimesSync(outside, 7, 7)
+  let swap: (() => void) | undefined
+  const raw = {
+    ...walks.raw,
+    access: (...args: Parameters<typeof walks.raw.access>) => {
+      swap?.()
+      swap = undefined
+      return walks.raw.access(...args)
+    },
+  }
+  const by = new Kept(new KernelResolver(raw, walks.walker))
+  const swaps: Readonly<Record<string, (path: string) => void>> = {
+    'a link in its place': (path) => {
+      nodeFs.unlinkSync(path)
+      symlinkSync(outside, path)
+    },
+    'a link moved over it': (path) => {
+      symlinkSync(outside, `${path}2`)
+      nodeFs.renameSync(`${path}2`, path)
+    },
+    'a link that has another name too': (path) => {
+      symlinkSync(outside, join(top, 'link'))
+      nodeFs.unlinkSync(path)
+      native()?.linkat(-100, join(top, 'link'), -100, path, 0)
+    },
+    'exchanged for a link': (path) => {
+      symlinkSync(outside, `${path}2`)
+      native()?.renameat2(-100, path, -100, `${path}2`, 2)
+    },
+    'a link to nothing': (path) => {
+      nodeFs.unlinkSync(path)
+      symlinkSync('nothing', path)
+    },
+    'so many others, and a link at last': (path) => {
+      for (let k = 0; k < 60; k++) {
+        writeFileSync(`${path}2`, '')
+        nodeFs.unlinkSync(`${path}2`)
+      }
+      nodeFs.unlinkSync(path)
+      symlinkSync(outside, path)
+    },
+    'the directory moved, a link in its place': (path) => {
+      const dir = join(path, '..')
+      nodeFs.renameSync(dir, `${dir}-away`)
+      symlinkSync(`${dir}-away`, dir)
+    },
+    'the directory moved, a link in it': (path) => {
+      const dir = join(path, '..')
+      nodeFs.renameSync(dir, `${dir}-away`)
+      mkdirSync(dir)
+      symlinkSync(outside, path)
+      symlinkSync(outside, join(`${dir}-away`, 'g'))
+    },
+  }
+  const uid = process.getuid?.() ?? 0
+  for (const [what, apply] of Object.entries(swaps)) {
+    for (const how of ['access', 'times', 'owner'] as const) {
+      for (const name of readdirSync(top)) if (name !== 'outside') rmSync(join(top, name), { recursive: true })
+      const path = join(top, 'd', 'f')
+      mkdirSync(join(top, 'd'))
+      writeFileSync(path, '1')
+      warm(by, path)
+      // Known, or nothing is tried here.
+      t.true(setsAtLast(by, path, times(1)), what)
+      if (how === 'access') {
+        swap = () => apply(path)
+        t.is(by.access(path, 2)?.errno, 'ELOOP', what)
+      } else {
+        t.false(
+          sets(by, path, how === 'times' ? times(9) : { uid, gid: uid }, () => apply(path)),
+          what,
+        )
+      }
+      t.is(by.access(path, 2)?.errno, 'ELOOP', what)
+      t.is(nodeFs.statSync(outside).mtimeMs, 7000, what)
+      t.deepEqual(told(by, path), told(walks, path), what)
+    }
+  }
+  by.letGo()
+})
+
+own(title('a swap is noticed however often there was one, also when nothing more is to be heard of them'), (t) => {
+  const top = place(t)
+  const path = join(top, 'd', 'f')
+  mkdirSync(join(top, 'd'))
+  writeFileSync(path, '1')
+  const by = new Kept(walks)
+  let known = 0
+  for (let round = 0; round < 400; round++) {
+    for (let k = 0; k < 3; k++) if (sets(by, path, times(k))) known++
+    if (round % 60 === 0) warm(by, path)
+    let swapped = false
+    const did = sets(by, path, times(9), () => {
+      swapped = true
+      symlinkSync('nothing', join(top, 'd', 'x'))
+      nodeFs.renameSync(join(top, 'd', 'x'), path)
+    })
+    t.false(did && swapped)
+    if (swapped) t.is(by.access(path, 2)?.errno, 'ELOOP')
+    rmSync(path)
+    writeFileSync(path, '1')
+    t.is(by.access(path, 2), undefined)
+  }
+  t.true(known > 30, `${known}`)
   by.letGo()
 })
 

@@ -7,15 +7,16 @@ import { constants } from 'node:os'
 import type { Dentry } from '../../file.js'
 import { S_IFLNK, S_IFMT } from '../../namei.js'
 import type { Path, Stats } from '../../op.js'
-import { append, charCodeAt } from '../../primordials.js'
+import { SafeMap } from '../../primordials.js'
 import { Failed } from '../../verdict.js'
 import type { Calls, Held } from './calls.js'
+import { type Counted, Counts } from './counts.js'
 import type { KernelResolver } from './kernel.js'
 import { isCanonical, partsOf } from './names.js'
 import type { Raw } from './raw.js'
 import type { Resolver, Seeker } from './resolver.js'
 import { dentry } from './walker.js'
-import { Witness } from './witness.js'
+import { type Watched, Witness } from './witness.js'
 
 const ENOENT = Failed.of('ENOENT')
 const { EINVAL: EINVAL_NUMBER, ENOENT: ENOENT_NUMBER } = constants.errno
@@ -23,30 +24,23 @@ const { setInterval, clearInterval } = globalThis
 const UNSURE = 0
 const NO_LINK = 1
 const MISSING = 2
+type Kind = typeof UNSURE | typeof NO_LINK | typeof MISSING
 
 /** Directories that are held at most: a program that counts its descriptors is to find few that it did not open. */
 const HELD = 3
-/** Those of which requests are counted at most, a power of two. */
-const COUNTED = 256
 /** Requests in a directory before it is held: to hold one costs as much as some ten requests save. */
 const WORTH = 24
 /** As many more where it could not be. */
 const WORTHLESS = 1000
+/** Names that are known in a directory at most. */
+const KNOWN = 64
 /** Directories are let go of where none of them was used for so long: one that is held keeps its filesystem mounted. */
 const IDLE_MS = 1000
 
-/** A directory that is not held. */
-interface Counted {
-  readonly path: Path
-  /** Requests that were made in it. */
-  seen: number
-}
-interface Parent {
+interface Parent extends Watched {
   readonly path: Path
   /** -1 once it was closed. */
   held: Held
-  /** See `Watched`. */
-  readonly isOpen: boolean
   users: number
   /** Let go of: the last one to use it closes it. */
   dropped: boolean
@@ -54,32 +48,17 @@ interface Parent {
   doubts: number
   /** The witness tells that, and nobody has to ask. */
   tellsEnd: boolean
+  /** How often it would have been of use to know of a name that it is no link. */
+  wanted: number
+  /** Names that are none, where the witness tells what comes into the directory: nothing did since each was looked at. */
+  names: SafeMap<string, true> | undefined
 }
-
-const emptyPlaces = (): undefined[] => {
-  const places: undefined[] = []
-  for (let k = 0; k < COUNTED; k++) append(places, undefined)
-  return places
-}
-/**
- * Where a path is counted: of two with the same place, only the last is. A map would have the whole of each path hashed, and
- * most are of directories where nothing else is asked for.
- */
-const placeOf = (path: Path): number => {
-  const { length } = path
-  let sum = length
-  for (let at = length > NAMING ? length - NAMING : 0; at < length; at++) sum = (sum * 31 + charCodeAt(path, at)) | 0
-  return sum & (COUNTED - 1)
-}
-/** Units at its end that tell a path from others. */
-const NAMING = 8
 
 export class Kept implements Resolver {
   readonly calls: Calls
   readonly #raw: Raw
   readonly #witness: Witness
-  /** By `placeOf` their paths. */
-  readonly #counted: (Counted | undefined)[] = emptyPlaces()
+  readonly #counts = new Counts()
   readonly #held: (Parent | undefined)[] = [undefined, undefined, undefined]
   /** The place of the one that was held first. */
   #oldest = 0
@@ -87,6 +66,10 @@ export class Kept implements Resolver {
   #used = false
   /** How often it was told in vain that something came to an end. */
   #alarms = 0
+  /** How often names had to be looked at anew, less how often they were known. */
+  #vain = 0
+  /** How often something came into a directory whose names are known. */
+  #news = 0
   /** The last name of the path that was asked about. */
   #name = ''
 
@@ -98,6 +81,7 @@ export class Kept implements Resolver {
       kernel.root,
       () => this.#dropAll(),
       () => this.#isAnyGone(),
+      () => this.#renew(),
     )
   }
 
@@ -122,6 +106,7 @@ export class Kept implements Resolver {
     }
   }
   #drop(parent: Parent): void {
+    if (parent.tellsEnd || parent.names !== undefined) this.#hearLess(0)
     parent.dropped = true
     if (parent.users === 0) this.#close(parent)
   }
@@ -154,13 +139,8 @@ export class Kept implements Resolver {
       this.#used = true
       return parent
     }
-    const place = placeOf(path)
-    const counted = this.#counted[place]
-    if (counted === undefined || counted.path !== path) {
-      this.#counted[place] = { path, seen: 1 }
-      return undefined
-    }
-    return ++counted.seen > WORTH ? this.#hold(counted) : undefined
+    const counted = this.#counts.count(path)
+    return counted !== undefined && counted.seen > WORTH ? this.#hold(counted) : undefined
   }
 
   #hold(counted: Counted): Parent | undefined {
@@ -175,8 +155,19 @@ export class Kept implements Resolver {
     }
     const last = this.#held[this.#oldest]
     if (last !== undefined) this.#drop(last)
-    const { held, isOpen } = watched
-    const parent: Parent = { path: counted.path, held, isOpen, users: 0, dropped: false, doubts: 0, tellsEnd: false }
+    const { held, watch, isOpen } = watched
+    const parent: Parent = {
+      path: counted.path,
+      held,
+      watch,
+      isOpen,
+      users: 0,
+      dropped: false,
+      doubts: 0,
+      tellsEnd: false,
+      wanted: 0,
+      names: undefined,
+    }
     this.#held[this.#oldest] = parent
     this.#oldest = (this.#oldest + 1) % HELD
     this.#used = true
@@ -202,19 +193,45 @@ export class Kept implements Resolver {
   }
   /** Some entry was removed or replaced beside one whose end is watched for: whether it is that one. */
   #isAnyGone(): boolean {
-    const isFutile = ++this.#alarms > WORTH
-    if (isFutile) this.#alarms = 0
     for (let k = 0; k < HELD; k++) {
       const parent = this.#held[k]
-      if (parent === undefined || !parent.tellsEnd) continue
-      if (this.#witness.isGone(parent.held)) return true
-      if (!isFutile) continue
-      // So much happens there that to hear of it costs more than to ask.
-      this.#witness.forgetEnd(parent.held)
-      parent.tellsEnd = false
-      parent.doubts = -WORTHLESS
+      if (parent?.tellsEnd === true && this.#witness.isGone(parent.held)) return true
     }
+    if (++this.#alarms > WORTH) this.#hearLess(-WORTHLESS)
     return false
+  }
+  /** Something came into a directory: what was known of its names is no longer. Of which of them, is not asked. */
+  #renew(): void {
+    // Counted in any case: whoever acts just now may be the last one who knew of a name.
+    this.#news++
+    let isHeard = false
+    for (let k = 0; k < HELD; k++) {
+      const names = this.#held[k]?.names
+      if (names === undefined) continue
+      names.clear()
+      isHeard = true
+    }
+    if (!isHeard) return
+    this.#vain += 2
+    if (this.#vain > 2 * WORTH) this.#hearLess(-WORTHLESS)
+  }
+  /**
+   * Has nobody tell any more what happens to entries: where so much happens, to hear of it costs more than to ask.
+   * @param credit what each directory begins with before it is told again
+   */
+  #hearLess(credit: number): void {
+    this.#alarms = 0
+    this.#vain = 0
+    // All of them: one may be in another.
+    for (let k = 0; k < HELD; k++) {
+      const parent = this.#held[k]
+      if (parent === undefined || !(parent.tellsEnd || parent.names !== undefined)) continue
+      this.#witness.forgetEntries(parent)
+      if (parent.tellsEnd) parent.doubts = credit
+      if (parent.names !== undefined) parent.wanted = credit
+      parent.tellsEnd = false
+      parent.names = undefined
+    }
   }
 
   /** Whether that is what a name in a kept directory was answered because it is not there. */
@@ -228,7 +245,7 @@ export class Kept implements Resolver {
   }
 
   /** What a name in a kept directory is, asked for less than its attributes cost; a NO_LINK is for the witness to confirm. */
-  #kindOf(parent: Parent): typeof UNSURE | typeof NO_LINK | typeof MISSING {
+  #kindOf(parent: Parent): Kind {
     const result = this.#raw.readlinkat(parent.held, this.#name)
     if (result === -EINVAL_NUMBER) return NO_LINK
     return result < 0 && this.#isMissing(parent, result) ? MISSING : UNSURE
@@ -247,17 +264,52 @@ export class Kept implements Resolver {
     return this.kernel.stat(path, follow, precise)
   }
 
+  /** Whether the name is known to be no link. Nothing must have come into the directory when that has been of use. */
+  #knows({ names }: Parent): boolean {
+    if (names?.has(this.#name) !== true) return false
+    if (this.#vain > 0) this.#vain--
+    return true
+  }
+  /** It would have been of use to know; whoever found a NO_LINK since then has it known. */
+  #learn(parent: Parent, kind: Kind): void {
+    const { names } = parent
+    if (names === undefined) {
+      if (++parent.wanted <= WORTH) return
+      parent.wanted = -WORTHLESS
+      if (this.#witness.watchNames(parent)) parent.names = new SafeMap()
+    } else if (kind === NO_LINK) {
+      if (names.size >= KNOWN) names.clear()
+      names.set(this.#name, true)
+    }
+  }
+
   access(path: Path, mask: number): Failed | undefined {
     const parent = this.#find(path)
     if (parent !== undefined) {
-      const kind = this.#kindOf(parent)
+      const isKnown = mask !== 0 && this.#knows(parent)
+      const news = this.#news
+      const kind = isKnown ? NO_LINK : this.#kindOf(parent)
       if (kind === MISSING) return ENOENT
       if (kind === NO_LINK) {
+        if (mask !== 0 && !isKnown) this.#learn(parent, kind)
         const allowed = mask === 0 ? 0 : this.#raw.access(parent.held, this.#name, mask)
-        if (allowed === 0 && this.#witness.quiet(parent.isOpen)) return undefined
+        if (allowed === 0 && this.#witness.quiet(parent.isOpen) && (!isKnown || news === this.#news)) return undefined
       }
     }
     return this.kernel.access(path, mask)
+  }
+
+  onNoLink(path: Path, act: (dir: Held, name: string) => Failed | undefined): boolean {
+    const parent = this.#find(path)
+    if (parent === undefined || !this.#witness.quiet(parent.isOpen)) return false
+    if (!this.#knows(parent)) {
+      this.#learn(parent, parent.names === undefined ? UNSURE : this.#kindOf(parent))
+      return false
+    }
+    const news = this.#news
+    if (act(parent.held, this.#name) !== undefined) return false
+    this.#witness.quiet(parent.isOpen)
+    return news === this.#news
   }
 
   parent(path: Path): Held | Failed {

@@ -130,9 +130,13 @@ const syncOps = (pick: Picker): Sync => {
     getattr: ({ path, dentry, follow, precise }) => pick(dentry).stat(path, follow, precise),
     setattr: (req) => {
       const { path, dentry, follow, set } = req
+      const setAt = (dir: Held, name: string): Failed | undefined => calls.setattrAt(dir, name, set)
       if (calls.setsAt(set, follow) && partsOf(path).isPlain) {
-        const out = named(path, dentry, EPERM, (dir, name) => calls.setattrAt(dir, name, set))
+        const out = named(path, dentry, EPERM, setAt)
         if (!follow || out !== ENOTSUP) return out
+      } else if (follow && calls.setsAt(set, false) && pick(dentry).onNoLink?.(path, setAt) === true) {
+        // A link that came there at that moment has got what the caller may give to links of that name.
+        return undefined
       }
       return held(req, follow, (file) => calls.setattr(file, set))
     },

@@ -35,9 +35,12 @@ const SIZE = LINKS + 256
 const EPOLL_CTL_ADD = 1
 /** IN_DELETE, IN_MOVED_TO */
 export const IN_REPLACED = 0x200 | 0x80
-/** What an inotify descriptor tells: of a watched directory itself; that an entry of one was removed or replaced. */
+/** IN_CREATE, IN_MOVED_TO */
+export const IN_NEW = 0x100 | 0x80
+/** What an inotify descriptor tells: of a watched directory itself; that an entry of one was removed or replaced, or is new. */
 export const OF_ITSELF = 1
 export const OF_ENTRIES = 2
+export const OF_NEW = 4
 /** IN_NONBLOCK | IN_CLOEXEC */
 const IN_FLAGS = 0o4000 | O_CLOEXEC
 
@@ -70,9 +73,9 @@ export interface Raw {
   statfs(n: number): number
   /** inotify_init1(2): a descriptor. */
   inotify(): number
-  /** inotify_add_watch(2). */
+  /** inotify_add_watch(2): the watch's own number, one for each inode. */
   watch(inotify: number, path: string, mask: number): number
-  /** Reads all that an inotify descriptor has to tell: OF_ITSELF and OF_ENTRIES, or 0 where it is neither. */
+  /** Reads all that an inotify descriptor has to tell: some of OF_ITSELF, OF_ENTRIES and OF_NEW, or 0. */
   drain(inotify: number): number
   /** epoll_create1(2): a descriptor. */
   epoll(): number
@@ -198,7 +201,11 @@ const make = (): Raw | undefined => {
         for (let at = TEXT; at < TEXT + length; ) {
           const size = words[(at + 12) >> 2] as number
           if (size === 0) told |= OF_ITSELF
-          else if (((words[(at + 4) >> 2] as number) & IN_REPLACED) !== 0) told |= OF_ENTRIES
+          else {
+            const mask = words[(at + 4) >> 2] as number
+            if ((mask & IN_REPLACED) !== 0) told |= OF_ENTRIES
+            if ((mask & IN_NEW) !== 0) told |= OF_NEW
+          }
           at += 16 + size
         }
       }

@@ -32,6 +32,11 @@ export interface Resolver {
   parent(path: Path): Held | Failed
   /** The directory at `path`, where it is kept held; undefined: `hold` has to find it. */
   directory?(path: Path): Held | undefined
+  /**
+   * Acts on what `path` names, in the directory that it is in, where that is known to be no link; if one came there at that
+   * moment, `act` met the link itself. Whether it acted, on no link, and did not fail; if not, it is to be done otherwise.
+   */
+  onNoLink?(path: Path, act: (dir: Held, name: string) => Failed | undefined): boolean
   stat(path: Path, follow: boolean, precise: boolean): Stats | Failed
   /** access(2), with the process's real ids, through a link in the last component. */
   access(path: Path, mask: number): Failed | undefined

@@ -7,11 +7,11 @@
 import { constants } from 'node:os'
 import { rights } from '../../native/cred.js'
 import { native } from '../../native/index.js'
-import { append, indexOf, slice } from '../../primordials.js'
+import { append, indexOf, SafeMap, slice } from '../../primordials.js'
 import { originalFs as fs } from '../original-fs.js'
 import type { Held } from './calls.js'
 import { O_PATH } from './node-calls.js'
-import { IN_REPLACED, OF_ENTRIES, OF_ITSELF, type Raw } from './raw.js'
+import { IN_NEW, IN_REPLACED, OF_ENTRIES, OF_ITSELF, OF_NEW, type Raw } from './raw.js'
 
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants
 const { getuid = () => -1, geteuid = () => -1 } = process
@@ -38,12 +38,16 @@ const LOCAL = [0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x858458f6, 0x794c763
 /** A directory that is held by word of a witness. */
 export interface Watched {
   readonly held: Held
+  /** The number of its watch. */
+  readonly watch: number
   /** Whoever asks, the rights of all that is above it let them pass. */
   readonly isOpen: boolean
 }
 
 /** Of the directory that a held one is in; IN_ONLYDIR, IN_MASK_ADD. */
 const END = IN_REPLACED | 0x0100_0000 | IN_MASK_ADD
+/** Of a held one; the same. */
+const NAMES = IN_NEW | 0x0100_0000 | IN_MASK_ADD
 const SEARCH = 0o111
 const ACCESS_LIST = 'system.posix_acl_access'
 
@@ -54,6 +58,8 @@ export class Witness {
   /** epoll's, which listens to both. */
   #both = -1
   #watches = 0
+  /** The numbers of the watches on directories that are above a held one, or were. */
+  readonly #above = new SafeMap<number, true>()
   /** Whose rights this thread's calls had when the first of them was held. */
   #user = -1
   /** Root may become another. Whoever is not stays who it is, and whoever stays root may pass every directory. */
@@ -63,12 +69,14 @@ export class Witness {
   /**
    * @param letGo lets go of everything that is held by word of this one
    * @param isAnyGone whether one that is held is gone, of those whose end is watched for
+   * @param renew is told that a directory has a new entry, of those whose names are watched
    */
   constructor(
     readonly raw: Raw,
     readonly root: Held,
     readonly letGo: () => void,
     readonly isAnyGone: () => boolean,
+    readonly renew: () => void,
   ) {}
 
   /**
@@ -77,8 +85,8 @@ export class Witness {
    */
   quiet(isOpen: boolean): boolean {
     if (this.#isSilent() && rights.changes === 0 && (isOpen || this.#isSame())) return true
+    if ((this.raw.drain(this.#notes) & OF_NEW) !== 0) this.renew()
     this.letGo()
-    this.raw.drain(this.#notes)
     this.#know()
     return false
   }
@@ -88,8 +96,9 @@ export class Witness {
     if (raw.events() !== POLLIN) return false
     // Of an entry of a watched directory it is nothing to us, mostly, but it has to be read to be heard once only.
     const told = raw.drain(this.#notes)
-    if (told === OF_ENTRIES && this.isAnyGone()) return false
-    return (told & OF_ITSELF) === 0 && raw.pending(this.#both) === 0
+    const isGone = (told & OF_ENTRIES) !== 0 && this.isAnyGone()
+    if ((told & OF_NEW) !== 0) this.renew()
+    return !isGone && (told & OF_ITSELF) === 0 && raw.pending(this.#both) === 0
   }
   #isSame(): boolean {
     return !this.#mayChange || this.#user === geteuid()
@@ -106,6 +115,7 @@ export class Witness {
     this.#mounts = -1
     this.#both = -1
     this.#watches = 0
+    this.#above.clear()
   }
 
   #know(): void {
@@ -137,7 +147,15 @@ export class Witness {
     if (raw.listen(this.#both, this.#notes, POLLIN) < 0 || raw.listen(this.#both, this.#mounts, POLLPRI) < 0)
       return false
     // The root stays where it is, but not its rights.
-    return raw.watch(this.#notes, pathOf(this.root), PLACE_AND_RIGHTS) >= 0
+    return this.#watch(pathOf(this.root), true) >= 0
+  }
+
+  /** Watches a directory's place, and where it is above another its rights. */
+  #watch(at: string, isAbove: boolean): number {
+    this.#watches++
+    const watch = this.raw.watch(this.#notes, at, isAbove ? PLACE_AND_RIGHTS : PLACE)
+    if (watch >= 0 && isAbove) this.#above.set(watch, true)
+    return watch
   }
 
   /** Holds the directory at a canonical path, watched; undefined where it cannot be, or a link is in the way. */
@@ -155,7 +173,8 @@ export class Witness {
       const { fd } = chain[k] as Step
       if (fd !== held) this.raw.close(fd)
     }
-    return held === undefined ? undefined : { held, isOpen }
+    if (held === undefined) return undefined
+    return { held, isOpen, watch: (chain[chain.length - 1] as Step).watch }
   }
 
   #descend(path: string, chain: Step[]): Held | undefined {
@@ -167,13 +186,12 @@ export class Witness {
       from = end + 1
       const fd = this.raw.openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
       if (fd < 0) return undefined
-      append(chain, { dir, name, fd })
+      const step: Step = { dir, name, fd, watch: -1 }
+      append(chain, step)
       const at = pathOf(fd)
       if (!isLocal(at)) return undefined
-      if (
-        ++this.#watches > MAX_WATCHES ||
-        this.raw.watch(this.#notes, at, end === path.length ? PLACE : PLACE_AND_RIGHTS) < 0
-      ) {
+      step.watch = this.#watch(at, end !== path.length)
+      if (step.watch < 0 || this.#watches > MAX_WATCHES) {
         this.reset()
         return undefined
       }
@@ -215,9 +233,22 @@ export class Witness {
     return this.raw.watch(this.#notes, `${pathOf(held)}/..`, END) >= 0 && !this.isGone(held)
   }
 
-  /** Ends that; the directory above is watched for its own place and rights, as all are that are above one. */
-  forgetEnd(held: Held): void {
-    this.raw.watch(this.#notes, `${pathOf(held)}/..`, PLACE_AND_RIGHTS & ~IN_MASK_ADD)
+  /** From now on what is told includes that something came into a held directory; false where it cannot be. */
+  watchNames({ held }: Watched): boolean {
+    return this.raw.watch(this.#notes, pathOf(held), NAMES) >= 0
+  }
+
+  /**
+   * Ends both: a directory is watched again for what all are. Whatever else was to be told of what is in it, or in the one
+   * above it, is not told either from now on.
+   */
+  forgetEntries({ held, watch }: Watched): void {
+    const { raw } = this
+    // It may be in another by now.
+    this.#watches++
+    raw.watch(this.#notes, `${pathOf(held)}/..`, PLACE_AND_RIGHTS & ~IN_MASK_ADD)
+    const mask = this.#above.has(watch) ? PLACE_AND_RIGHTS : PLACE
+    raw.watch(this.#notes, pathOf(held), mask & ~IN_MASK_ADD)
   }
 
   /** Whether a directory that is held is no longer anywhere: nothing can be found or made in it. */
@@ -245,4 +276,5 @@ interface Step {
   readonly dir: Held
   readonly name: string
   readonly fd: number
+  watch: number
 }

@@ -1,0 +1,46 @@
+/** How many requests were made in directories that are not held: as good as known, for less than a map costs. */
+import type { Path } from '../../op.js'
+import { append, charCodeAt } from '../../primordials.js'
+
+/** Directories that are counted at most, a power of two. */
+const COUNTED = 256
+/** Units at its end that tell a path from others. */
+const NAMING = 8
+
+/** A directory that is not held. */
+export interface Counted {
+  readonly path: Path
+  /** Requests that were made in it. */
+  seen: number
+}
+
+/**
+ * Where a path is counted: of two with the same place, only the last is. A map would have the whole of each path hashed, and
+ * most are of directories where nothing else is asked for.
+ */
+const placeOf = (path: Path): number => {
+  const { length } = path
+  let sum = length
+  for (let at = length > NAMING ? length - NAMING : 0; at < length; at++) sum = (sum * 31 + charCodeAt(path, at)) | 0
+  return sum & (COUNTED - 1)
+}
+
+export class Counts {
+  readonly #places: (Counted | undefined)[] = []
+
+  constructor() {
+    for (let k = 0; k < COUNTED; k++) append(this.#places, undefined)
+  }
+
+  /** One more request in `path`; undefined for the first that is counted. */
+  count(path: Path): Counted | undefined {
+    const place = placeOf(path)
+    const counted = this.#places[place]
+    if (counted === undefined || counted.path !== path) {
+      this.#places[place] = { path, seen: 1 }
+      return undefined
+    }
+    counted.seen++
+    return counted
+  }
+}
