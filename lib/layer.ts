@@ -61,6 +61,7 @@ export {
   type Entry,
   type FdOp,
   isOp,
+  type OnPath,
   type OnPaths,
   OP,
   OPS,

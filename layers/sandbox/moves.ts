@@ -1,7 +1,7 @@
 /** link and rename: judged at both ends, and never a way to put a file under looser rules than it had. */
 import { AROUND, type Around, attempt, type Context, type Extension, Failed, type Request } from '../../lib/layer.js'
 import { CREATE, DELETE, READ, WRITE } from './decide.js'
-import { annotateBoth } from './send.js'
+import { annotateBoth, between } from './send.js'
 import { find } from './straight.js'
 import { FOLLOW, NAME, STAY, walk } from './walk.js'
 import { isOnFd, type Warden } from './warden.js'
@@ -50,7 +50,7 @@ export const link = (w: Warden): Extension<'link'> => ({
     if (to instanceof Failed) return to
     if (source.rules.loosens(from.dentry.path, to.dentry.path, false)) return w.refuse(target, to.dentry.path)
     w.allow('link', cx.caller, req.newPath, to.dentry.path, CREATE)
-    return yield* attempt('link', { path: from.path, dentry: from.dentry, newPath: to.path, newDentry: to.dentry })
+    return yield* attempt('link', between<'link'>(req, from, to))
   },
 })
 
@@ -97,13 +97,6 @@ export const rename = (w: Warden): Extension<'rename'> => ({
     // Who may not delete must not replace what comes there in between.
     if (!exchange && !mayReplace && w.site?.capabilities.renameFlags === true) flags |= RENAME_NOREPLACE
     w.allow('rename', cx.caller, req.newPath, onto, CREATE)
-    const request: Request<'rename'> = {
-      path: from.path,
-      dentry: from.dentry,
-      newPath: to.path,
-      newDentry: to.dentry,
-      flags,
-    }
-    return yield* attempt('rename', request)
+    return yield* attempt('rename', { ...between<'rename'>(req, from, to), flags })
   },
 })

@@ -42,6 +42,18 @@ export const annotateBoth = <O extends 'link' | 'rename'>(req: Request<O>, dentr
 export const at = <O extends PathOp>(req: Request<O>, { path, dentry }: Place): Request<O> =>
   ({ ...(req as object), path, dentry, fd: undefined, file: undefined }) as unknown as Request<O>
 
+/** The same request, sent to where its two paths lead. */
+export const between = <O extends 'link' | 'rename'>(req: Request<O>, from: Place, to: Place): Request<O> =>
+  ({
+    ...(req as object),
+    path: from.path,
+    dentry: from.dentry,
+    newPath: to.path,
+    newDentry: to.dentry,
+    fd: undefined,
+    file: undefined,
+  }) as unknown as Request<O>
+
 /** The request with its dentry: the same object, for which faces leave room; a copy where it cannot be written to. */
 const withDentry = <O extends PathOp>(req: Request<O>, dentry: Dentry): Request<O> => {
   if (isBlank()) {

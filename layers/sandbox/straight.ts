@@ -5,7 +5,7 @@
  */
 import { attempt, type Call, Failed, hardened, type Op, type Reply, S_IFDIR, S_IFLNK, S_IFMT } from '../../lib/layer.js'
 import { PLAIN } from './decide.js'
-import { canonical, FOLLOW, type Place, parentOf, place, type Question, satisfies, type Warden, walk } from './walk.js'
+import { about, FOLLOW, type Place, parentOf, place, type Question, satisfies, type Warden, walk } from './walk.js'
 
 type Steps<T> = Generator<Call<Op>, T, Reply<Op> | Failed>
 export type Found = Steps<Place | Failed>
@@ -23,13 +23,13 @@ function* straight(q: Question, warden: Warden): Steps<Place | Failed | undefine
   const judged = q.rules.judgeText(path)
   const mask = judged & ~PLAIN
   if (mask === judged || mask === 0 || !satisfies(q, mask, true)) return undefined
-  const out = yield* attempt('lookup', { path, dentry: canonical(path) })
+  const out = yield* attempt('lookup', about(path))
   if (out instanceof Failed) {
     if (out.errno !== 'ENOENT' || !satisfies(q, mask, false)) return undefined
     // The last name, or one on the way?
     const above = parentOf(path)
     if (above !== '') {
-      const dir = yield* attempt('lookup', { path: above, dentry: canonical(above) })
+      const dir = yield* attempt('lookup', about(above))
       if (dir instanceof Failed || (dir.mode & S_IFMT) !== S_IFDIR) return undefined
     }
     return place(path, false, false, undefined, '')

@@ -9,6 +9,7 @@ import {
   type Dentry,
   Failed,
   hardened,
+  type OnPath,
   type Op,
   PATH_MAX,
   type Path,
@@ -119,8 +120,16 @@ export const place = (
   isDirectory: stats === undefined ? false : (stats.mode & S_IFMT) === S_IFDIR,
 })
 
-/** What was walked so far has no link in it: the lower is to see to it that it stays so. */
-export const canonical = (path: Path): Dentry => ({ path, exists: true, isLink: false, security: undefined })
+/**
+ * A question about a canonical path: no link is in it, and the lower is to see to it that it stays so. It says itself that
+ * it is about no open file.
+ */
+export const about = (path: Path): OnPath => ({
+  path,
+  dentry: { path, exists: true, isLink: false, security: undefined },
+  fd: undefined,
+  file: undefined,
+})
 
 /** Where `q.path` leads and whether it may be used so: a Place, or why not. */
 export function* walk(q: Question, warden: Warden): Generator<Call<Op>, Place | Failed, Reply<Op> | Failed> {
@@ -154,7 +163,7 @@ export function* walk(q: Question, warden: Warden): Generator<Call<Op>, Place | 
       if (!maybe) return warden.refuse(q, here)
       const surely = satisfies(q, mask, false)
       if (surely && !q.look && !warden.noLinks) return place(here, true, false, undefined, suffix)
-      const out = yield* attempt('lookup', { path: here, dentry: canonical(here) })
+      const out = yield* attempt('lookup', about(here))
       if (out instanceof Failed) {
         if (!surely) return warden.refuse(q, here)
         return out.errno === 'ENOENT' ? place(here, false, false, undefined, suffix) : out
@@ -166,7 +175,7 @@ export function* walk(q: Question, warden: Warden): Generator<Call<Op>, Place | 
     }
 
     if (mask === 0) return warden.refuse(q, here)
-    const out = yield* attempt('lookup', { path: here, dentry: canonical(here) })
+    const out = yield* attempt('lookup', about(here))
     if (out instanceof Failed) {
       if (!last) return blocked(q, warden, mask, here, slice(rest, end), out)
       if (!satisfies(q, mask, false)) return warden.refuse(q, here)
@@ -176,7 +185,7 @@ export function* walk(q: Question, warden: Warden): Generator<Call<Op>, Place | 
     if (type === S_IFLNK) {
       if (warden.noLinks) return warden.refuse(q, here)
       if (++links > MAX_LINKS) return Failed.of('ELOOP')
-      const target = yield* attempt('readlink', { path: here, dentry: canonical(here) })
+      const target = yield* attempt('readlink', about(here))
       if (target instanceof Failed) {
         if (target.errno !== 'EINVAL') return target
         // It is none any more.

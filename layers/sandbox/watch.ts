@@ -1,6 +1,7 @@
 /** watch: events name files, so that only those that may be seen are told of. */
 import { attempt, type Extension, Failed, type WatchSink } from '../../lib/layer.js'
 import { ALL, LIST, type Ruleset, STAT } from './decide.js'
+import { at } from './send.js'
 import { find } from './straight.js'
 import { FOLLOW } from './walk.js'
 import type { Warden } from './warden.js'
@@ -15,7 +16,7 @@ export const watch = (w: Warden): Extension<'watch'> => ({
     if ((q.rules.judge(dentry.path) & needs) === 0) return w.refuseAt('watch', cx.caller, req.path, dentry.path, needs)
     w.allow('watch', cx.caller, req.path, dentry.path, needs)
     const sink = isDirectory ? new Sieve(req.sink, dentry.path, q.rules) : req.sink
-    return yield* attempt('watch', { ...req, path: found.path, dentry, sink })
+    return yield* attempt('watch', { ...at<'watch'>(req, found), sink })
   },
 })
 

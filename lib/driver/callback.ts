@@ -7,7 +7,7 @@ import type { Op, Reply, Request, Stats } from '../op.js'
 import { append } from '../primordials.js'
 import { makeStats } from '../stats.js'
 import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Replied } from '../verdict.js'
-import { Again, BAD_FD, isForeign, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
+import { Again, BAD_FD, isForeign, isStale, nested, REENTERED, type Replaced, unwind } from './unwind.js'
 
 /** Perform one request, from the top. */
 export const runAsync = <O extends Op>(x: Exchange, op: O, req: Request<O>, cx: Context, done: Done<O>): void => {
@@ -26,7 +26,6 @@ class Run {
   #req: Request<Op>
   #replaced: Replaced | undefined
   #passedAt = -1
-  readonly #layer: number
 
   constructor(
     readonly x: Exchange,
@@ -36,7 +35,6 @@ class Run {
     layer: number,
     readonly done: Done<Op>,
   ) {
-    this.#layer = layer
     this.#plan = x.plans[op]
     this.fromTop = layer === 0
     this.#from = this.#at = layer === 0 ? 0 : (this.#plan.below[layer] as number)
@@ -46,16 +44,11 @@ class Run {
   start(): void {
     const { x } = this
     const plan = this.#plan
-    let req = this.#req
+    const req = this.#req
     // Layers may ask about what they see pass.
-    if (this.fromTop && plan.onFd && x.ownFilesOnly && isForeign(plan, req)) {
-      const known = this.#layer === 0 ? undefined : ownFile(x, plan, req)
-      if (known === undefined) {
-        this.done(null, BAD_FD)
-        return
-      }
-      req = known
-      this.#req = known
+    if (this.fromTop && plan.onFd && x.ownFilesOnly && (isForeign(plan, req) || isStale(plan, req))) {
+      this.done(null, BAD_FD)
+      return
     }
     if (plan.releases) x.released((req as Request<'release'>).fd)
     if (plan.writes) x.epoch++

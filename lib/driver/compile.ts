@@ -23,8 +23,9 @@ export const compilePlan = (x: Exchange, plan: Plan, interpreter: Interpreter): 
   const { resume, rise: unwind, UNHEARD, answered } = interpreter
   let body = ''
   if (x.refusesReentry) body += 'if (x.busy) return REENTERED\nx.busy = true\ntry {\n'
-  if (plan.onFd && x.ownFilesOnly) body += 'if (req.fd !== undefined && req.file === undefined) return BAD_FD\n'
-  if (plan.onTwo && x.ownFilesOnly) body += 'if (req.fileOut === undefined) return BAD_FD\n'
+  if (plan.onFd && x.ownFilesOnly)
+    body += 'if (req.fd !== undefined && (req.file === undefined || req.file.closed)) return BAD_FD\n'
+  if (plan.onTwo && x.ownFilesOnly) body += 'if (req.fileOut === undefined || req.fileOut.closed) return BAD_FD\n'
   if (plan.releases) body += 'x.released(req.fd)\n'
   if (plan.writes) body += 'x.epoch++\n'
   body += 'let v, out\n'

@@ -5,7 +5,7 @@ import type { Call } from '../extension.js'
 import type { Op, Reply, Request } from '../op.js'
 import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Replied, type Verdict } from '../verdict.js'
 import { compilePlan } from './compile.js'
-import { Again, BAD_FD, isForeign, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
+import { Again, BAD_FD, isForeign, isStale, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
 
 type Out = Reply<Op> | Failed
 
@@ -40,10 +40,13 @@ export const interpretPlan =
 /** Perform a request from the layer with index `layer` on down. */
 const descend = (x: Exchange, plan: Plan, given: Request<Op>, cx: Context, layer: number): Out => {
   let req = given
-  if (plan.onFd && x.ownFilesOnly && isForeign(plan, req)) {
-    const known = layer === 0 ? undefined : ownFile(x, plan, req)
-    if (known === undefined) return BAD_FD
-    req = known
+  if (plan.onFd && x.ownFilesOnly) {
+    if (layer === 0 && isStale(plan, req)) return BAD_FD
+    if (isForeign(plan, req)) {
+      const known = layer === 0 ? undefined : ownFile(x, plan, req)
+      if (known === undefined) return BAD_FD
+      req = known
+    }
   }
   if (plan.releases) x.released((req as Request<'release'>).fd)
   if (plan.writes) x.epoch++

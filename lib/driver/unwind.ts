@@ -68,6 +68,13 @@ export const isForeign = (plan: Plan, req: Request<Op>): boolean => {
   if (fd !== undefined && file === undefined) return true
   return plan.onTwo && (req as Request<'copy_file_range'>).fileOut === undefined
 }
+/**
+ * Whether it was closed since whoever sends this learned of it. The number may be another's by now. Not for what layers send:
+ * they go on with a file that is being closed.
+ */
+export const isStale = (plan: Plan, req: Request<Op>): boolean =>
+  (req as Request<'read'>).file?.closed === true ||
+  (plan.onTwo && (req as Request<'copy_file_range'>).fileOut?.closed === true)
 
 /** A layer's request on a file that it has opened below itself; undefined where the stack knows no such file. */
 export const ownFile = <O extends Op>(x: Exchange, plan: Plan, req: Request<O>): Request<O> | undefined => {

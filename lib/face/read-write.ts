@@ -97,7 +97,8 @@ export const read: Method = {
     }
   },
   callback: (v) => {
-    const straight = straightOf(v, 'read')
+    // Where numbers are watched, those that are still to be read are counted.
+    const straight = v.x.ownFilesOnly ? undefined : straightOf(v, 'read')
     return function read(
       fd: unknown,
       bufferArg: unknown,

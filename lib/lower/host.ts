@@ -4,6 +4,7 @@ import type { Reply } from '../op.js'
 import { encodePath } from '../path-bytes.js'
 import { Failed } from '../verdict.js'
 import { hostAccessTimes } from './host/access-times.js'
+import { closingLast } from './host/in-flight.js'
 import { exactReaddir, exactReadlink } from './host/names.js'
 import { nativeOps } from './host/native-ops.js'
 import { resolveOp } from './host/resolve.js'
@@ -39,16 +40,18 @@ export const hostLower = (): Lower => {
   return {
     ...plain,
     capabilities,
-    ops: strictly({
-      ...ops,
-      ...nativeOps(ops),
-      access: accessOp(ops),
-      getattr: getattrOp(ops.getattr),
-      opendir,
-      readdir: exactReaddir(ops.readdir),
-      readlink: exactReadlink(ops.readlink),
-      resolve: resolveOp(ops, ops.resolve),
-    }),
+    ops: strictly(
+      closingLast({
+        ...ops,
+        ...nativeOps(ops),
+        access: accessOp(ops),
+        getattr: getattrOp(ops.getattr),
+        opendir,
+        readdir: exactReaddir(ops.readdir),
+        readlink: exactReadlink(ops.readlink),
+        resolve: resolveOp(ops, ops.resolve),
+      }),
+    ),
   }
 }
 

@@ -218,6 +218,86 @@ test('Object.prototype makes no request one on an open file', (t) => {
   nodeFs.closeSync(fd)
 })
 
+test('Object.prototype gives no foreign file a name inside', async (t) => {
+  const { fs, root, secret } = scene(t)
+  fs.statSync(`${root}/file`)
+  const foreign = nodeFs.openSync(secret, 'r+')
+  const proto = Object.prototype as Record<string, unknown>
+  const ways: Readonly<Record<string, (from: string, to: string) => unknown>> = {
+    sync: (from, to) => fs.linkSync(from, to),
+    promise: (from, to) => fs.promises.link(from, to),
+    callback: (from, to) => new Promise((resolve) => fs.link(from, to, resolve)),
+  }
+  for (const [convention, link] of Object.entries(ways)) {
+    for (const [k, from] of [`${root}/file`, `${root}/./file`, `${root}//file`].entries()) {
+      const to = `${root}/${convention}-${k}`
+      try {
+        proto.fd = foreign
+        await link(from, to)
+      } finally {
+        delete proto.fd
+      }
+      t.is(nodeFs.statSync(to).ino, nodeFs.statSync(`${root}/file`).ino, `${convention} ${from}`)
+    }
+  }
+  t.is(nodeFs.statSync(secret).nlink, 1)
+  nodeFs.closeSync(foreign)
+})
+
+test('Object.prototype lets no path be looked at through a link', (t) => {
+  const { root, secret } = scene(t)
+  const fs = stack(host(), [sandbox({ rules: [{ allow: ['read', 'list', 'stat'], paths: [`${root}/**`] }] })])
+  nodeFs.mkdirSync(`${secret}-dir`)
+  nodeFs.writeFileSync(`${secret}-dir/there`, SECRET)
+  nodeFs.symlinkSync(`${secret}-dir`, `${root}/out`)
+  const proto = Object.prototype as Record<string, unknown>
+  const looks: Readonly<Record<string, (path: string) => unknown>> = {
+    stat: (path) => fs.statSync(path),
+    access: (path) => fs.accessSync(path, 2),
+    open: (path) => fs.openSync(path, 'r+'),
+    rename: (path) => fs.renameSync(path, `${root}/moved`),
+    link: (path) => fs.linkSync(path, `${root}/linked`),
+    watch: (path) => fs.watch(path).close(),
+    readdir: (path) => fs.readdirSync(path),
+    resolve: (path) => fs.realpathSync.native(path),
+  }
+  for (const [name, look] of Object.entries(looks)) {
+    try {
+      proto.fd = 3
+      t.is(
+        codeOf(() => look(`${root}/out/there`)),
+        codeOf(() => look(`${root}/out/nowhere`)),
+        name,
+      )
+    } finally {
+      delete proto.fd
+    }
+  }
+})
+
+test('Object.prototype lets no watcher hear of what links lead to', async (t) => {
+  const { fs, root, secret } = scene(t)
+  nodeFs.symlinkSync(secret, `${root}/link`)
+  const proto = Object.prototype as Record<string, unknown>
+  const heard: unknown[] = []
+  let watcher: nodeFs.FSWatcher
+  try {
+    proto.fd = 3
+    watcher = fs.watch(root, { recursive: true }, (_type, name) => heard.push(name))
+  } finally {
+    delete proto.fd
+  }
+  nodeFs.appendFileSync(secret, 'x')
+  const done = new Promise((resolve) => watcher.on('change', (_type, name) => name === 'last' && resolve(undefined)))
+  nodeFs.writeFileSync(`${root}/last`, '')
+  await done
+  watcher.close()
+  t.deepEqual(
+    heard.filter((name) => name !== 'last'),
+    [],
+  )
+})
+
 test('a policy is copied: changing it afterwards changes nothing', (t) => {
   const { root, secret } = scene(t)
   const paths = [`${root}/**`]

@@ -44,6 +44,14 @@ const guarded = (op: PathOp, plain: LowerOp<Op>): LowerOp<Op> => {
       async: (req, done, cx) => (isStrictRequest(req) ? (own ?? ofOwn()) : plain).async(req, done, cx),
     }
   }
+  const { fds }: OpInfo = OP[op]
+  if (fds.length === 0) {
+    return {
+      sync: (req, cx) => ((req as Request<'lookup'>).dentry === undefined ? plain : (own ?? ofOwn())).sync(req, cx),
+      async: (req, done, cx) =>
+        ((req as Request<'lookup'>).dentry === undefined ? plain : (own ?? ofOwn())).async(req, done, cx),
+    }
+  }
   return {
     sync: (req, cx) => {
       const { dentry, fd } = req as Request<'getattr'>

@@ -1,5 +1,13 @@
-/** What may take long, in libuv's pool: on a held directory's own path and a name that is not followed there. */
+/**
+ * What may take long, in libuv's pool: on a held directory's own path and a name that is not followed there.
+ *
+ * Not so where a guard has judged a canonical path (there is a dentry): until the pool comes to it, who was let do something
+ * in a directory may move that to where other rules hold, and put other files into it. Names are then made and removed at
+ * once; a file to be opened is held at once, and that very file is opened in the pool.
+ */
+import type { Dentry } from '../../file.js'
 import type { Done, Lower, LowerOp } from '../../lower.js'
+import { S_IFDIR, S_IFMT } from '../../namei.js'
 import type { Op, Reply, Request } from '../../op.js'
 import { encodePath } from '../../path-bytes.js'
 import { Failed } from '../../verdict.js'
@@ -8,11 +16,14 @@ import { originalFs as fs } from '../original-fs.js'
 import type { Held } from './calls.js'
 import { entriesLater } from './entries.js'
 import { isLast, isPlain, lastOf } from './names.js'
-import { O_PATH } from './node-calls.js'
+import { O_PATH, O_TMPFILE } from './node-calls.js'
 import type { Picker, Resolver, Seeker } from './resolver.js'
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW } = fs.constants
+const EEXIST = Failed.of('EEXIST')
+const EISDIR = Failed.of('EISDIR')
 const ELOOP = Failed.of('ELOOP')
+const ENOENT = Failed.of('ENOENT')
 const TRIES = 64
 
 type PoolOp = 'open' | 'create' | 'unlink' | 'rmdir' | 'rename' | 'readdir'
@@ -37,10 +48,29 @@ export const later = (pick: Picker, sync: Sync): Pick<Lower['ops'], PoolOp> => {
   const { calls } = pick(undefined)
   const pathOf = (dir: Held, name: string): string | Buffer => encodePath(`${calls.at(dir)}/${name}`)
 
+  /** Holds what is at a name that may go: a large file takes long to end, and is to do so in the pool. */
+  const outlived = (
+    path: string,
+    dentry: Dentry | undefined,
+    act: () => Reply<'unlink'> | Failed,
+    done: Done<Op>,
+  ): void => {
+    const last = isPlain(lastOf(path)) ? pick(dentry).hold(path, false) : ENOENT
+    const out = act()
+    if (last instanceof Failed) done(null, out)
+    else fs.close(last, () => done(null, out))
+  }
+
   const removing = <O extends 'unlink' | 'rmdir'>(op: O): LowerOp<O> => ({
     sync: sync[op] as LowerOp<O>['sync'],
     async(req, done) {
       const { path, dentry } = req as Request<'unlink'>
+      if (dentry !== undefined) {
+        const remove = (): Reply<O> | Failed => (sync[op] as LowerOp<O>['sync'])(req)
+        if (op === 'unlink') outlived(path, dentry, remove, done as Done<Op>)
+        else done(null, remove())
+        return
+      }
       const name = lastOf(path)
       const resolver = pick(dentry)
       const dir = isLast(name) ? resolver.parent(path) : undefined
@@ -104,8 +134,12 @@ export const later = (pick: Picker, sync: Sync): Pick<Lower['ops'], PoolOp> => {
         done(null, sync.open(req))
         return
       }
+      if (req.dentry !== undefined) {
+        judged(req, done)
+        return
+      }
       const name = lastOf(path)
-      const resolver = pick(req.dentry)
+      const resolver = pick(undefined)
       if (isPlain(name)) {
         const dir = resolver.parent(path)
         if (dir instanceof Failed) {
@@ -121,6 +155,46 @@ export const later = (pick: Picker, sync: Sync): Pick<Lower['ops'], PoolOp> => {
       }
       fromScratch(resolver, path, flags, mode, done)
     },
+  }
+  /** Opens what is at the path now. Only of a file that is there may it take long: a FIFO waits for the other end. */
+  const judged = (req: Request<'open'>, done: Done<'open'>): void => {
+    const { path, dentry, flags } = req
+    const creates = (flags & O_CREAT) !== 0
+    const isNew = creates && (flags & O_EXCL) !== 0
+    if (isNew || (flags & O_TMPFILE) === O_TMPFILE || !isPlain(lastOf(path))) {
+      done(null, sync.open(req))
+      return
+    }
+    const resolver = pick(dentry)
+    for (let tries = 0; tries < TRIES; tries++) {
+      const held = resolver.hold(path, false)
+      if (!(held instanceof Failed)) {
+        reopened(resolver, held, flags, done)
+        return
+      }
+      const out = creates && held === ENOENT ? sync.open({ ...req, flags: flags | O_EXCL }) : held
+      if (out !== EEXIST) {
+        done(null, out)
+        return
+      }
+    }
+    done(null, ELOOP)
+  }
+  const reopened = (resolver: Resolver, held: Held, flags: number, done: Done<'open'>): void => {
+    // Without O_CREAT, a directory could be opened.
+    if ((flags & O_CREAT) !== 0 && isDirectory(held)) {
+      resolver.release(held)
+      done(null, EISDIR)
+      return
+    }
+    fs.open(calls.at(held), flags & ~(O_CREAT | O_NOFOLLOW), (error, fd) => {
+      resolver.release(held)
+      land(done, error, fd)
+    })
+  }
+  const isDirectory = (held: Held): boolean => {
+    const stats = calls.stat(held, false)
+    return !(stats instanceof Failed) && (stats.mode & S_IFMT) === S_IFDIR
   }
   const fromScratch = (resolver: Resolver, path: string, flags: number, mode: number, done: Done<'open'>): void => {
     const walk = resolver.place(path)
@@ -139,12 +213,16 @@ export const later = (pick: Picker, sync: Sync): Pick<Lower['ops'], PoolOp> => {
         const { path, newPath, flags } = req
         const name = lastOf(path)
         const newName = lastOf(newPath)
+        if (req.dentry !== undefined || req.newDentry !== undefined) {
+          outlived(newPath, req.newDentry, () => sync.rename(req), done as Done<Op>)
+          return
+        }
         if (flags !== 0 || !isLast(name) || !isLast(newName)) {
           done(null, sync.rename(req))
           return
         }
-        const from = pick(req.dentry)
-        const to = pick(req.newDentry)
+        const from = pick(undefined)
+        const to = from
         const dir = from.parent(path)
         if (dir instanceof Failed) {
           done(null, dir)

@@ -3,7 +3,8 @@
  * follow; or the file itself is held, and the call acts on that.
  *
  * Callers that are called back: paths are resolved, and metadata is read and set, before `async` returns; what may take
- * long (open, readdir, unlink, rmdir, rename) is done in libuv's pool, on what was resolved.
+ * long (open, readdir, unlink, rmdir, rename) is done in libuv's pool, on what was resolved; of what a guard has judged, only
+ * what cannot be led elsewhere by then (see later.ts).
  */
 
 import type { Dentry } from '../../file.js'
