@@ -11,7 +11,7 @@ export const uncurryThis = bind.bind(call) as <This, Args extends readonly any[]
 ) => (self: This, ...args: Args) => R
 /** `method` with its receiver. */
 export const bound = uncurryThis(bind) as <F>(method: F, self: unknown) => F
-export const { apply } = Reflect
+export const { apply, construct } = Reflect
 
 const string = String.prototype
 export const charCodeAt: (text: string, at: number) => number = uncurryThis(string.charCodeAt)

@@ -6,7 +6,7 @@
  */
 import type * as NodeFs from 'node:fs'
 import { originalFs } from '../lower/original-fs.js'
-import { SafeWeakMap } from '../primordials.js'
+import { construct, SafeWeakMap } from '../primordials.js'
 import type { StreamMakers } from './file-handle.js'
 import { beReadStream, beWriteStream } from './stream-state.js'
 import type { View } from './view.js'
@@ -72,11 +72,11 @@ const utf8Shape = OriginalUtf8Stream && shapeOf(OriginalUtf8Stream)
 /** Utf8Stream (Node 24) of a face; undefined where Node has none. */
 export const utf8StreamOf = (v: View): Utf8StreamClass | undefined => {
   if (OriginalUtf8Stream === undefined || utf8Shape === undefined) return undefined
-  // A class with private fields: made whole by Node, then given a prototype that does not lead back to it.
+  // A class with private fields: made by Node, with a prototype from the first that does not lead back to it.
   function Utf8Stream(options?: Utf8StreamOptions): object {
     if (new.target === undefined) throw new TypeError("Class constructor Utf8Stream cannot be invoked without 'new'")
-    const stream = new (OriginalUtf8Stream as Utf8StreamClass)({ ...options, fs: options?.fs ?? v.surface.at })
-    return Object.setPrototypeOf(stream, new.target.prototype)
+    const given = { ...options, fs: options?.fs ?? v.surface.at }
+    return construct(OriginalUtf8Stream as Utf8StreamClass, [given], new.target) as object
   }
   shaped(Utf8Stream, utf8Shape, false)
   return Utf8Stream as unknown as Utf8StreamClass

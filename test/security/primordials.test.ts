@@ -457,3 +457,41 @@ for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
     }
   })
 }
+
+type Utf8 = { Utf8Stream?: new (options: object) => object }
+const utf8 = 'Utf8Stream' in nodeFs ? test.serial : test.serial.skip
+for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
+  utf8(`a Utf8Stream under construction leads nowhere (Node 24): ${kind}`, (t) => {
+    const { fs, root } = scene(t, kind)
+    const { Utf8Stream } = fs as unknown as Required<Utf8>
+    const raw = rawFunctions()
+    const seen: unknown[] = []
+    const look = (stream: object): void => {
+      for (let at: object | null = stream; at !== null; at = getPrototypeOf(at)) seen.push(at)
+    }
+    const spied = (on: object, name: string): (() => void) => {
+      const original = (on as Bag)[name] as AnyFn
+      return swap(on, {
+        [name](this: object, ...args: unknown[]) {
+          look(this)
+          for (const each of args) if (typeof each === 'object' && each !== null) look(each)
+          return apply(original, this, args)
+        },
+      })
+    }
+    const undo = [
+      ...['on', 'once', 'emit', 'addListener'].map((name) => spied(EventEmitter.prototype, name)),
+      spied(EventEmitter, 'init'),
+      spied(Reflect, 'construct'),
+      spied(Object, 'setPrototypeOf'),
+    ]
+    try {
+      new Utf8Stream({ dest: `${root}/utf8`, sync: true })
+    } finally {
+      for (const each of undo) each()
+    }
+    t.true(seen.length > 0)
+    t.false(leadsOut(seen, raw))
+    t.is(getPrototypeOf(new Utf8Stream({ dest: `${root}/utf8`, sync: true })), Utf8Stream.prototype)
+  })
+}
