@@ -1,5 +1,6 @@
-// `npm run test:newest [-- VERSION…]`: the tests of the face, and of what it lets slip, on newer Nodes, whose binaries the npm package `node` carries.
-// They are installed into a temporary directory; package.json and package-lock.json do not know of them.
+// `npm run test:newest [-- VERSION…]`: the tests of the face, and of what its objects lead to, on newer Nodes, whose binaries
+// the npm package `node` carries. They are installed into a temporary directory; package.json and package-lock.json do not
+// know of them.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
