@@ -7,6 +7,8 @@ const exec = uncurryThis(RegExp.prototype.exec as (this: RegExp, text: string) =
 const startsWith = uncurryThis(String.prototype.startsWith as (this: string, head: string) => boolean)
 const endsWith = uncurryThis(String.prototype.endsWith as (this: string, tail: string) => boolean)
 const charCodeAt = uncurryThis(String.prototype.charCodeAt)
+const lastIndexOf = uncurryThis(String.prototype.lastIndexOf as (this: string, part: string, from?: number) => number)
+const slice = uncurryThis(String.prototype.slice as (this: string, from: number, to: number) => string)
 const SLASH = 47
 
 // `s`: a name may hold a line feed, which picomatch's `.` would not match.
@@ -73,6 +75,11 @@ class Glob extends Pattern {
   readonly #open: boolean
   /** What stands before a final `/**`, which matches that too: picomatch thinks so of some patterns only. */
   readonly #base: RegExp | undefined
+  /**
+   * Before more, picomatch takes `!(a)` for a name that does not begin with `a`, and at the end for one that is not `a`: what is
+   * beneath a match of the base is then a match that no expression tells.
+   */
+  readonly #negates: boolean
   /** The last name, where that is literal; else ''. */
   readonly #name: string
 
@@ -85,6 +92,7 @@ class Glob extends Pattern {
     this.#open = endsWith(glob, '/**') || glob === '**'
     const base = glob.slice(0, -3)
     if (this.#open && base !== '') this.#base = picomatch.makeRe(base, OPTIONS)
+    this.#negates = this.#base !== undefined && base.includes('!(')
     const [first, name, last = '**', ...rest] = segments
     this.floating = first === '**' && name !== undefined && !crosses(name) && last === '**' && rest.length === 0
     const end = segments[segments.length - 1] as string
@@ -102,7 +110,14 @@ class Glob extends Pattern {
   matchesHere(path: string): boolean {
     // Most paths end in another name, and an expression takes ten times as long to say so.
     if (this.#name !== '' && !ends(path, this.#name)) return false
-    return exec(this.#whole, path) !== null || (this.#base !== undefined && exec(this.#base, path) !== null)
+    if (exec(this.#whole, path) !== null || (this.#base !== undefined && exec(this.#base, path) !== null)) return true
+    return this.#negates && this.#isBeneathBase(path)
+  }
+  #isBeneathBase(path: string): boolean {
+    for (let at = lastIndexOf(path, '/'); at > 0; at = lastIndexOf(path, '/', at - 1)) {
+      if (exec(this.#base as RegExp, slice(path, 0, at)) !== null) return true
+    }
+    return false
   }
   leadsHere(path: string): boolean {
     if (path === '/') return true
@@ -110,7 +125,8 @@ class Glob extends Pattern {
     return this.#anywhere !== undefined && exec(this.#anywhere, path) !== null
   }
   coversHere(path: string): boolean {
-    return this.#open && this.matchesHere(path)
+    // The root has no name that could be another than the one that is negated.
+    return this.#open && this.matchesHere(path) && !(this.#negates && path === '/')
   }
 }
 

@@ -3,7 +3,11 @@ import { constants } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
 import { decodePath } from '../path-bytes.js'
+import { uncurryThis } from '../primordials.js'
 import { invalidArgType, invalidArgValue, nodeError, outOfRange } from './codes.js'
+
+const isWellFormed = uncurryThis(String.prototype.isWellFormed)
+const toWellFormed = uncurryThis(String.prototype.toWellFormed)
 
 /** A callback, or Node's complaint. */
 export const callbackOf = (cb: unknown, name = 'cb'): ((...args: unknown[]) => void) => {
@@ -16,8 +20,9 @@ export const pathOf = (path: unknown, name = 'path'): string => {
   if (typeof path === 'string') {
     if (path.includes('\0'))
       throw invalidArgValue(name, path, 'must be a string, Uint8Array, or URL without null bytes')
-    if (path.charCodeAt(0) === 47) return path.isWellFormed() ? path : path.toWellFormed()
-    return absolute(path.toWellFormed())
+    // Two texts that name one file would be two to whoever judges by names.
+    const text = isWellFormed(path) ? path : toWellFormed(path)
+    return path.charCodeAt(0) === 47 ? text : absolute(text)
   }
   return absolute(givenPath(path, name))
 }

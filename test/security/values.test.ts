@@ -157,6 +157,38 @@ test('prototypes that are replaced after construction decide nothing', (t) => {
   t.is(String(fs.readFileSync(`${root}/file`)), 'inside')
 })
 
+test('a name has one text, whatever strings are made to say of themselves', (t) => {
+  const { root } = scene(t)
+  nodeFs.writeFileSync(`${root}/\ufffd`, SECRET)
+  const rules = [
+    { allow: ['*' as const], paths: [`${root}/**`] },
+    { deny: ['*' as const], paths: [`${root}/\ufffd`] },
+  ]
+  const fs = stack(host(), [sandbox({ rules })])
+  const { isWellFormed, toWellFormed } = String.prototype
+  const said: unknown[] = []
+  try {
+    for (const is of [isWellFormed, () => true]) {
+      String.prototype.isWellFormed = is
+      if (is !== isWellFormed) {
+        String.prototype.toWellFormed = function () {
+          return `${this}`
+        }
+      }
+      for (const name of ['\ufffd', '\ud800', '\udfff', '\udc41']) {
+        said.push(codeOf(() => fs.readFileSync(`${root}/${name}`)))
+        said.push(codeOf(() => fs.readFileSync(`${root}/./${name}`)))
+      }
+    }
+  } finally {
+    Object.assign(String.prototype, { isWellFormed, toWellFormed })
+  }
+  t.deepEqual(
+    said,
+    said.map(() => 'EACCES'),
+  )
+})
+
 test('Object.prototype gives no option and no permission', (t) => {
   const { root, secret } = scene(t)
   const proto = Object.prototype as Record<string, unknown>
