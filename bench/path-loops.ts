@@ -161,6 +161,58 @@ export const createUnlink: PathLoop = (fs, at, n) => {
   return n
 }
 
+/** Loops over paths that are each in a directory of its own. */
+type EachLoop = (fs: Fs, paths: readonly string[]) => number
+
+const statEach: EachLoop = (fs, paths) => {
+  let sum = 0
+  for (let k = 0; k < paths.length; k++) sum += fs.statSync(paths[k] as string).size
+  return sum
+}
+const existsEach: EachLoop = (fs, paths) => {
+  let found = 0
+  for (let k = 0; k < paths.length; k++) if (fs.existsSync(paths[k] as string)) found++
+  return found
+}
+const accessEach: EachLoop = (fs, paths) => {
+  for (let k = 0; k < paths.length; k++) fs.accessSync(paths[k] as string)
+  return paths.length
+}
+const openEach: EachLoop = (fs, paths) => {
+  let sum = 0
+  for (let k = 0; k < paths.length; k++) {
+    const fd = fs.openSync(paths[k] as string, 'r')
+    sum += fd
+    fs.closeSync(fd)
+  }
+  return sum
+}
+const readlinkEach: EachLoop = (fs, paths) => {
+  let sum = 0
+  for (let k = 0; k < paths.length; k++) sum += fs.readlinkSync(paths[k] as string).length
+  return sum
+}
+const chmodEach: EachLoop = (fs, paths) => {
+  for (let k = 0; k < paths.length; k++) fs.chmodSync(paths[k] as string, 0o644)
+  return paths.length
+}
+const statfsEach: EachLoop = (fs, paths) => {
+  let sum = 0
+  for (let k = 0; k < paths.length; k++) sum += fs.statfsSync(paths[k] as string).bsize
+  return sum
+}
+/** Each of them is `sandbox/<name>-unseen`. */
+export const each = {
+  stat: statEach,
+  exists: existsEach,
+  access: accessEach,
+  open: openEach,
+  readlink: readlinkEach,
+  chmod: chmodEach,
+  statfs: statfsEach,
+} as const
+export const EACH_WORKS = Object.keys(each) as readonly (keyof typeof each)[]
+
 /** The loops, each of which is `sandbox/<name>`. */
 export const PATH_WORKS = [
   'access',

@@ -1,6 +1,6 @@
 /** What must hold, as data. Ratios are against the first contender of the same work, in the same round. */
 import type { Result } from './measure.js'
-import { PATH_WORKS } from './path-loops.js'
+import { EACH_WORKS, PATH_WORKS } from './path-loops.js'
 
 interface On {
   /** `area/what`. */
@@ -154,7 +154,9 @@ export const targets: readonly Target[] = [
   ratio('sandbox/stat', 'plyfs, sandbox over a warm cache', 1.1, 'sandboxed stat over a warm cache'),
   ...PATH_WORKS.map((work) => ratio(`sandbox/${work}`, 'plyfs, sandbox', 1.6, `sandboxed ${work}, parent seen lately`)),
   ratio('sandbox/audit', 'plyfs, audited sandbox', 1.1, 'audited stat, of a sandboxed one'),
-  ratio('sandbox/stat-unseen', 'plyfs, sandbox', 3, 'sandboxed stat, parent not seen'),
+  ...EACH_WORKS.map((work) =>
+    ratio(`sandbox/${work}-unseen`, 'plyfs, sandbox', 3, `sandboxed ${work}, parent not seen`),
+  ),
   ratio('sandbox/read', 'plyfs, sandbox', 1.05, 'sandboxed read, passed through'),
   ratio('sandbox/write', 'plyfs, sandbox', 1.05, 'sandboxed write, passed through'),
   ratio('overlay/stat', OVERLAY, 1.3, 'overlay: stat of untouched files, warm cache below'),

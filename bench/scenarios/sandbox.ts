@@ -1,11 +1,11 @@
 /** The price of a policy of twenty rules, against the bare lower and against yarn's jail, which checks names only. */
 import * as nodeFs from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Layer, stack } from 'plyfs'
 import { type AuditOptions, metadataCache, type Policy, passthrough, sandbox } from 'plyfs/layers'
 import { host } from 'plyfs/lower'
 import { type Area, fill } from '../fixture.js'
-import { furnish, PATH_WORKS } from '../path-loops.js'
+import { EACH_WORKS, furnish, PATH_WORKS } from '../path-loops.js'
 import { type Fs, hostPeers, type Place } from '../peers.js'
 import { race } from '../race.js'
 
@@ -78,23 +78,25 @@ export const sandboxed: Area = async function* ({ dir, smoke }) {
   for (const [fs, fd] of fds) fs.closeSync(fd)
 
   const folders = smoke ? 20 : 500
-  const paths = Array.from({ length: folders }, (_, k) => fill(nodeFs, join(dir, `folder-${k}`), 1)[0] as string)
-  let unseen = alone.fs
-  const [base, mine] = await race([node, alone], (l, { fs }) => l.statKept(fs === nodeFs ? fs : unseen, paths))
-  if (base === undefined || mine === undefined) return
-  yield {
-    name: 'sandbox/stat-unseen',
-    title: 'statSync, a parent not seen before',
-    ops: folders,
-    contenders: [
-      base,
-      {
-        ...mine,
-        before: () => {
-          unseen = stack(host(), [guard(dir)])
-        },
-      },
-    ],
+  const files = Array.from({ length: folders }, (_, k) => fill(nodeFs, join(dir, `folder-${k}`), 1)[0] as string)
+  const links = files.map((each) => join(dirname(each), 'link'))
+  for (const link of links) nodeFs.symlinkSync('file-0.txt', link)
+  for (const work of EACH_WORKS) {
+    const paths = work === 'readlink' ? links : work === 'statfs' ? files.map(dirname) : files
+    let unseen = alone.fs
+    const [base, mine] = await race([node, alone], (l, { fs }) =>
+      l.paths.each[work](fs === nodeFs ? fs : unseen, paths),
+    )
+    if (base === undefined || mine === undefined) return
+    const before = (): void => {
+      unseen = stack(host(), [guard(dir)])
+    }
+    yield {
+      name: `sandbox/${work}-unseen`,
+      title: `${work}, a parent not seen before`,
+      ops: folders,
+      contenders: [base, { ...mine, before }],
+    }
   }
 
   const at = join(dir, 'paths')

@@ -360,6 +360,18 @@ own(title('nothing is held that is not used, and a bounded number at most'), asy
   t.is(held(), before)
 })
 
+own(title('whoever goes through many directories in turn has none of them held'), (t) => {
+  const root = place(t)
+  const many = Array.from({ length: 300 }, (_, k) => join(root, `d${k}`))
+  for (const dir of many) mkdirSync(dir)
+  const by = new Kept(walks)
+  for (let k = 0; k < 30; k++) for (const dir of many) t.is(by.access(join(dir, 'f'), 0)?.errno, 'ENOENT')
+  t.is(by.size, 0)
+  for (let k = 0; k < 30; k++) for (const dir of many.slice(0, 2)) by.access(join(dir, 'f'), 0)
+  t.is(by.size, 2)
+  by.letGo()
+})
+
 own(title('a directory that is in use when it is let go of stays open until it is released'), (t) => {
   const root = place(t)
   mkdirSync(join(root, 'd'))
