@@ -6,7 +6,7 @@ import type { OpenFile } from './file.js'
 import type { Done, Lower, LowerOp } from './lower.js'
 import { OP, OPS, type Op, type OpInfo, type Reply, type Request } from './op.js'
 import { SafeMap } from './primordials.js'
-import { AROUND, Failed, NEXT, PASSTHROUGH, Replied } from './verdict.js'
+import { AROUND, Failed, NEXT, PASSTHROUGH, Probe, Replied } from './verdict.js'
 
 /** One layer's extension for one opcode. */
 export interface Step {
@@ -42,6 +42,8 @@ export interface Plan {
   readonly lower: LowerOp<Op>
   /** This plan as a function for sync callers: the sync driver's, kept here so that it is found at once. */
   run?: RunPlan
+  /** The same for all others, as far as it goes without asking the lower. */
+  head?: RunPlan
 }
 /** A plan as a function. */
 export type RunPlan = (req: Request<Op>, cx: Context) => Reply<Op> | Failed
@@ -168,18 +170,12 @@ export class Exchange {
     const answering = steps
       .slice(first, guard === -1 ? steps.length : guard)
       .filter(({ layer, ext }) => layer.answers === true && ext.request !== undefined)
-    return (req, cx) => {
-      for (let k = 0; k < answering.length; k++) {
-        const step = answering[k] as Step
-        const verdict = (step.ext.request as NonNullable<Extension<Op>['request']>)(req as never, cx)
-        if (verdict instanceof Replied) return verdict.value
-        if (verdict instanceof Failed) return verdict
-        if (verdict === NEXT || verdict === PASSTHROUGH) continue
-        if (verdict === AROUND) return undefined
-        throw notAVerdict(step, op, 'request', verdict)
-      }
-      return undefined
-    }
+    if (answering.length === 0) return () => undefined
+    const last = answering.length - 1
+    // Nearly always there is one, and it need not be found in a list.
+    let peek = peekAt(op, answering[last] as Step, undefined)
+    for (let k = last - 1; k >= 0; k--) peek = peekAt(op, answering[k] as Step, peek)
+    return peek
   }
 
   /**
@@ -220,6 +216,19 @@ export class Exchange {
 }
 
 type Peeker = (req: Request<Op>, cx: Context) => Reply<Op> | Failed | undefined
+
+/** What the fast path of `step` says, or else what `below` does. */
+const peekAt = (op: Op, step: Step, below: Peeker | undefined): Peeker => {
+  const ext = step.ext as { request: NonNullable<Extension<Op>['request']> }
+  return (req, cx) => {
+    const verdict = ext.request(req as never, cx)
+    if (verdict instanceof Replied) return verdict.value
+    if (verdict instanceof Failed) return verdict
+    if (verdict === NEXT || verdict === PASSTHROUGH) return below?.(req, cx)
+    if (verdict === AROUND || verdict instanceof Probe) return undefined
+    throw notAVerdict(step, op, 'request', verdict)
+  }
+}
 
 /** How a layer's other filesystems are had: given by whoever builds stacks, since an exchange knows no filesystem. */
 export type Reach = (fs: object | undefined) => OtherFs

@@ -82,4 +82,16 @@ export { decodePath, pathBytes } from './path-bytes.js'
 export { append, hardened, SafeMap, uncurryThis } from './primordials.js'
 export { randomOf } from './random.js'
 export { fromPrecise, KeptStats, makeStats, preciseOf, type StatFields, toBigIntStats } from './stats.js'
-export { AROUND, Failed, Forward, fail, forward, NEXT, PASSTHROUGH, Replied, reply, type Verdict } from './verdict.js'
+export {
+  AROUND,
+  Failed,
+  Forward,
+  fail,
+  forward,
+  NEXT,
+  PASSTHROUGH,
+  Probe,
+  Replied,
+  reply,
+  type Verdict,
+} from './verdict.js'

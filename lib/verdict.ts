@@ -1,4 +1,5 @@
 /** What a hook says. In ExtFUSE's words: RETURN, a negative RETURN, PASSTHRU, UPCALL. */
+import type { Context } from './context.js'
 import { type Errno, errnoCode, isErrno } from './errno.js'
 import type { Op, Reply, Request } from './op.js'
 import { SafeMap } from './primordials.js'
@@ -38,7 +39,27 @@ export class Forward<O extends Op> {
   constructor(readonly request: Request<O>) {}
 }
 
-export type Verdict<O extends Op> = typeof NEXT | typeof PASSTHROUGH | typeof AROUND | Replied<O> | Failed | Forward<O>
+/**
+ * Ask one thing below first, and go by what that says: an `around` of one step, without a generator. Its subclass keeps
+ * what it has to remember meanwhile.
+ */
+export abstract class Probe<O extends Op, Asked extends Op = Op> {
+  constructor(
+    readonly op: Asked,
+    readonly request: Request<Asked>,
+  ) {}
+  /** The verdict on `req`, now that the answer has come. */
+  abstract answered(out: Reply<Asked> | Failed, req: Request<O>, cx: Context): Verdict<O>
+}
+
+export type Verdict<O extends Op> =
+  | typeof NEXT
+  | typeof PASSTHROUGH
+  | typeof AROUND
+  | Replied<O>
+  | Failed
+  | Forward<O>
+  | Probe<O>
 
 /** Answer the request with `value`; nothing below is asked. */
 export const reply = <O extends Op>(value: Reply<O>): Replied<O> => new Replied<O>(value)

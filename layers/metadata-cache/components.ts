@@ -6,6 +6,7 @@ import {
   type Dentry,
   Failed,
   type Op,
+  type Request,
   S_IFDIR,
   S_IFLNK,
   type Stats,
@@ -59,7 +60,7 @@ export class Components {
     const { cache } = this
     const t = cache.stamp
     const sent = cache.clock.read()
-    const out = (yield this.question(at, precise)) as Stats | Failed
+    const out = (yield this.call(at, precise)) as Stats | Failed
     const name = this.learn(dir, part, out, t, sent, precise)
     if (name !== RAW && this.isToWatch(name)) yield* this.watch(name, at)
     return name
@@ -95,12 +96,14 @@ export class Components {
     return want === 'parent' ? cache.named(dir, part) : undefined
   }
 
-  /** What is asked below of the name that is found at `at`. */
-  question(at: string, precise: boolean): Call<Op> {
+  /** What is asked below of the name that is found at `at`: `getattr` where it is to be precise, else `lookup`. */
+  question(at: string, precise: boolean): Request<'getattr'> {
     const { path, dentry } = this.#request(at)
-    return (precise
-      ? new Call('getattr', { path, dentry, follow: false, precise })
-      : new Call('lookup', { path, dentry })) as unknown as Call<Op>
+    return { path, dentry, follow: false, precise, fd: undefined, file: undefined }
+  }
+  /** The same as a call, for an `around`. */
+  call(at: string, precise: boolean): Call<Op> {
+    return new Call(precise ? 'getattr' : 'lookup', this.question(at, precise)) as unknown as Call<Op>
   }
 
   /** Keeps the answer to a question of stamp `t` and time `sent`. */

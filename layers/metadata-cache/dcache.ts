@@ -164,6 +164,10 @@ export class DCache {
     this.#offered = reply
     this.#offeredFor = inode
   }
+  /** `reply` is somebody's by now. */
+  taken(reply: Stats): void {
+    if (this.#offered === reply) this.#offered = undefined
+  }
   /** A reply with the attributes of `inode`, for one to have. */
   replyOf(inode: Inode): Stats {
     const offered = this.#offeredFor === inode ? this.#offered : undefined

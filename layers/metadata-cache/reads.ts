@@ -20,6 +20,7 @@ import {
 } from '../../lib/layer.js'
 import { RAW } from './asking.js'
 import type { Inode, Resolved } from './entries.js'
+import { Look } from './look.js'
 import type { Cache } from './state.js'
 
 const NOENT = Failed.of('ENOENT')
@@ -91,7 +92,7 @@ const onInode = <O extends AboutOp>(
         if (inode === undefined) return NEXT
         cache.clock.now()
       } else {
-        r = walker.known(req.path, req.dentry, follows(req))
+        r = walker.found(req.path, req.dentry, follows(req))
         if (r === undefined) return AROUND
         if (!r.exists) {
           c.hits++
@@ -136,8 +137,16 @@ const getattr = <O extends 'lookup' | 'getattr'>(
   return {
     request(req: Request<O> & About, cx: Context): Verdict<O> {
       if (req.fd !== undefined || c.isForeign(cx)) return NEXT
-      const r = walker.known(req.path, req.dentry, follows(req))
-      if (r === undefined) return AROUND
+      let r = walker.known(req.path, req.dentry, follows(req))
+      if (r === undefined) {
+        const leads = follows(req) || req.dentry !== undefined
+        const spot = walker.spot(req.path)
+        if (spot === undefined) return AROUND
+        const kept = walker.kept(spot, leads)
+        if (kept === RAW || (kept === undefined && walker.components.watches)) return AROUND
+        if (kept === undefined) return new Look<O>(c, spot, leads, precisely(req))
+        r = kept
+      }
       if (!r.exists) {
         c.hits++
         return r.failed ?? NOENT
@@ -195,7 +204,7 @@ export const reads = (c: Cache): ExtensionMap => ({
   resolve: {
     request(req, cx) {
       if (c.isForeign(cx)) return NEXT
-      const r = c.walker.known(req.path, req.dentry, req.follow)
+      const r = c.walker.found(req.path, req.dentry, req.follow)
       if (r === undefined) return AROUND
       c.hits++
       return r.failed ?? r

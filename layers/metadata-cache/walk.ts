@@ -3,7 +3,7 @@ import { type Asking, type Dentry, Failed, S_IFDIR, S_IFLNK, type Stats, uncurry
 import { RAW, type Want } from './asking.js'
 import { Components } from './components.js'
 import type { DCache } from './dcache.js'
-import { type Name, NEGATIVE, POSITIVE, Resolved } from './entries.js'
+import { type Inode, type Name, NEGATIVE, POSITIVE, Resolved } from './entries.js'
 import type { Files } from './files.js'
 
 /** Linux's MAXSYMLINKS. */
@@ -80,6 +80,50 @@ export class Walker {
     this.#remember(path, cache.memo.get(path), at, false, false, name, undefined, Math.min(dir.until, name.until))
   }
 
+  /** The directory and the last name of a path that is spelt as they are, where that directory is known. */
+  spot(path: string): Spot | undefined {
+    const last = this.#spot
+    const now = this.cache.clock.now()
+    if (last?.path === path && this.#holds(last.directory) && now < last.directory.until) return last
+    // Something is under way that a walk would have to wait for.
+    if (path.length > MAX_CHARS || !this.#isQuiet()) return undefined
+    const cut = cutOf(path)
+    const directory = cut === -1 ? undefined : this.#directory(path, cut)
+    // What was found last was found by its own name.
+    if (directory?.inode === undefined || directory !== this.#last || cut !== this.#lastText.length) return undefined
+    this.#spot = { path, directory, inode: directory.inode, part: path.slice(cut + 1) }
+    return this.#spot
+  }
+  #spot: Spot | undefined
+
+  #isQuiet(): boolean {
+    const { space, all } = this.cache
+    return space.busy === 0 && all.busy === 0 && this.files.isSettled
+  }
+
+  /** What is kept about `path`: as `known`, or by its last name. */
+  found(path: string, dentry: Dentry | undefined, follow: boolean): Resolved | undefined {
+    const known = this.known(path, dentry, follow)
+    if (known !== undefined) return known
+    const spot = this.spot(path)
+    const kept = spot && this.kept(spot, follow || dentry !== undefined)
+    return kept === RAW ? undefined : kept
+  }
+  /**
+   * @param leads a link is another matter
+   * @returns RAW where it takes a walk; undefined where nothing is kept
+   */
+  kept({ path, directory, inode, part }: Spot, leads: boolean): Resolved | typeof RAW | undefined {
+    const { cache } = this
+    const t = cache.stamp
+    const name = this.components.kept(inode, part, 'inode')
+    if (name === undefined) return undefined
+    if ((leads && name.type === S_IFLNK) || this.hasMoved(t)) return RAW
+    const until = Math.min(directory.until, name.until)
+    const exists = name.state !== NEGATIVE
+    return this.#remember(path, cache.memo.get(path), path, exists, name.type === S_IFLNK, name, undefined, until)
+  }
+
   /** The directory that was found last, by its own name, and that name without a slash after it. */
   #last: Resolved | undefined
   #lastText = ''
@@ -127,11 +171,11 @@ export class Walker {
       if (step === undefined) {
         // As in `components.step`, without a generator of its own.
         const t = cache.stamp
-        const out = (yield components.question(at, precise)) as Stats | Failed
+        const out = (yield components.call(at, precise)) as Stats | Failed
         step = components.learn(directory.inode, part, out, t, now, precise)
         if (step !== RAW && components.isToWatch(step)) yield* components.watch(step, at)
       }
-      if (step === RAW || this.#moved(t0)) return RAW
+      if (step === RAW || this.hasMoved(t0)) return RAW
       // A link that is to be followed is a longer way.
       if (step.type !== S_IFLNK || !(follow || strict)) {
         const until = Math.min(directory.until, step.until)
@@ -212,7 +256,7 @@ export class Walker {
       here = at
       if (name.type === S_IFDIR && name.inode !== undefined) way.push(name)
     }
-    if (this.#moved(t0)) return RAW
+    if (this.hasMoved(t0)) return RAW
     if (cut > 0 && parent !== undefined && links === 0) {
       const spelt = path.slice(0, cut)
       this.#remember(spelt, cache.memo.get(spelt), parent.at, true, false, parent.name, undefined, parent.until)
@@ -238,8 +282,8 @@ export class Walker {
     return kept.follows
   }
 
-  /** Something moved while we walked: no single moment may have looked like what we saw. */
-  #moved(t0: number): boolean {
+  /** Something moved since stamp `t0`, while we walked: no single moment may have looked like what we saw. */
+  hasMoved(t0: number): boolean {
     const { space, all } = this.cache
     return space.changed > t0 || space.busy > 0 || all.changed > t0 || all.busy > 0
   }
@@ -271,6 +315,14 @@ export class Walker {
     if (path !== undefined) cache.remember(path, r, before)
     return r
   }
+}
+
+/** The last name of a path, and where it is. */
+export interface Spot {
+  readonly path: string
+  readonly directory: Resolved
+  readonly inode: Inode
+  readonly part: string
 }
 
 /** Whether a path that leads to `r` is spelt as its own name: `text`, which the root has no slash in. */

@@ -1,27 +1,123 @@
 /** Runs plans for callers that are called back. `done` may be called before `runAsync` returns: faces defer it. */
 import type { Context } from '../context.js'
-import { answered, type Exchange, notAVerdict, type Plan, type Step } from '../exchange.js'
+import { answered, type Exchange, notAVerdict, type Plan, type RunPlan, type Step } from '../exchange.js'
 import type { Call, Deadline } from '../extension.js'
 import type { Done } from '../lower.js'
 import type { Op, Reply, Request, Stats } from '../op.js'
 import { append } from '../primordials.js'
 import { makeStats } from '../stats.js'
-import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Replied } from '../verdict.js'
-import { Again, BAD_FD, isForeign, isStale, nested, REENTERED, type Replaced, unwind } from './unwind.js'
+import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Probe, Replied, type Verdict } from '../verdict.js'
+import { compilePlan } from './compile.js'
+import { Again, BAD_FD, isForeign, isStale, nested, REENTERED, type Replaced, UNHEARD, unwind } from './unwind.js'
 
 /** Perform one request, from the top. */
 export const runAsync = <O extends Op>(x: Exchange, op: O, req: Request<O>, cx: Context, done: Done<O>): void => {
-  if (x.refusesReentry && x.busy) done(null, REENTERED)
-  else new Run(x, op, req, cx, 0, done as Done<Op>).start()
+  const plan = x.plans[op]
+  let out: Out | typeof LEFT
+  try {
+    out = begin(x, plan, req, cx)
+  } catch (bug) {
+    done(bug, undefined)
+    return
+  }
+  if (out === LEFT) goOn(x, plan, req, cx, done as Done<Op>)
+  else done(null, out as Reply<O> | Failed)
 }
 
-type Steps = Generator<Call<Op>, Reply<Op> | Failed, Reply<Op> | Failed>
+type Out = Reply<Op> | Failed
+
+/** There is something to be waited for: see `goOn`. */
+export const LEFT: unique symbol = Symbol('plyfs.left')
+/** Where the plan that was begun last was left. */
+const left: { at: number; heard: Verdict<Op> | typeof UNHEARD; again: Again | undefined } = {
+  at: 0,
+  heard: UNHEARD,
+  again: undefined,
+}
+const leave = (
+  _x: Exchange,
+  _plan: Plan,
+  _from: number,
+  at: number,
+  _req: Request<Op>,
+  _cx: Context,
+  heard: Verdict<Op> | typeof UNHEARD,
+): typeof LEFT => {
+  left.at = at
+  left.heard = heard
+  return LEFT
+}
+const rise = (
+  _x: Exchange,
+  plan: Plan,
+  from: number,
+  at: number,
+  out: Out,
+  req: Request<Op>,
+  replaced: Replaced | undefined,
+  passedAt: number,
+  cx: Context,
+): Out | typeof LEFT => {
+  const value = unwind(plan, from, at, out, req, replaced, passedAt, cx)
+  if (!(value instanceof Again)) return value
+  left.again = value
+  return LEFT
+}
+const headOf = (x: Exchange, plan: Plan): RunPlan => {
+  plan.head = compilePlan(x, plan, { resume: leave, rise, UNHEARD, answered }, false) ?? interpretHead(x, plan)
+  return plan.head
+}
+/** The beginning of a plan by which all of it is left to the loop. */
+export const interpretHead =
+  (x: Exchange, plan: Plan): RunPlan =>
+  (req, cx) => {
+    if (x.refusesReentry && x.busy) return REENTERED
+    if (plan.onFd && x.ownFilesOnly && (isForeign(plan, req) || isStale(plan, req))) return BAD_FD
+    if (plan.releases) x.released((req as Request<'release'>).fd)
+    if (plan.writes) x.epoch++
+    return leave(x, plan, 0, 0, req, cx, UNHEARD) as never
+  }
+
+/** Perform a request as far as nothing has to be waited for. Where that is not all of it, `goOn` must come next. */
+export const begin = (x: Exchange, plan: Plan, req: Request<Op>, cx: Context): Out | typeof LEFT => {
+  const head = plan.head ?? headOf(x, plan)
+  try {
+    return head(req, cx)
+  } catch (bug) {
+    if (plan.writes) x.epoch++
+    throw bug
+  }
+}
+/** The rest of a request that was left just now. */
+export const goOn = (x: Exchange, plan: Plan, req: Request<Op>, cx: Context, done: Done<Op>): void => {
+  const { at, heard, again } = left
+  left.heard = UNHEARD
+  left.again = undefined
+  const run = new Run(x, plan, req, cx, 0, done)
+  if (again === undefined) run.from(at, heard)
+  else run.again(again)
+}
+
+/** Perform a layer's request from the layer with index `layer` on down. Layers may ask about what they see pass. */
+const descend = <O extends Op>(
+  x: Exchange,
+  op: O,
+  req: Request<O>,
+  cx: Context,
+  layer: number,
+  done: Done<O>,
+): void => {
+  const plan: Plan = x.plans[op]
+  if (plan.releases) x.released((req as Request<'release'>).fd)
+  if (plan.writes) x.epoch++
+  const from = plan.below[layer] as number
+  new Run(x, plan, req, cx, from, done as Done<Op>).from(from, UNHEARD)
+}
+
+type Steps = Generator<Call<Op>, Out, Out>
 
 /** One request on its way: what the sync driver keeps in local variables. */
 class Run {
-  readonly fromTop: boolean
-  readonly #plan: Plan
-  readonly #from: number
   #at: number
   #req: Request<Op>
   #replaced: Replaced | undefined
@@ -29,34 +125,28 @@ class Run {
 
   constructor(
     readonly x: Exchange,
-    op: Op,
+    readonly plan: Plan,
     req: Request<Op>,
     readonly cx: Context,
-    layer: number,
+    readonly top: number,
     readonly done: Done<Op>,
   ) {
-    this.#plan = x.plans[op]
-    this.fromTop = layer === 0
-    this.#from = this.#at = layer === 0 ? 0 : (this.#plan.below[layer] as number)
+    this.#at = top
     this.#req = req
   }
 
-  start(): void {
+  /**
+   * Go on at step `at`.
+   * @param heard what that step's request hook has said already, or UNHEARD
+   */
+  from(at: number, heard: Verdict<Op> | typeof UNHEARD): void {
     const { x } = this
-    const plan = this.#plan
-    const req = this.#req
-    // Layers may ask about what they see pass.
-    if (this.fromTop && plan.onFd && x.ownFilesOnly && (isForeign(plan, req) || isStale(plan, req))) {
-      this.done(null, BAD_FD)
-      return
-    }
-    if (plan.releases) x.released((req as Request<'release'>).fd)
-    if (plan.writes) x.epoch++
-    let out: Reply<Op> | Failed | typeof PENDING
+    this.#at = at
+    let out: Out | typeof PENDING
     const wasBusy = x.busy
     x.busy = true
     try {
-      out = this.#descend()
+      out = this.#descend(heard)
     } catch (bug) {
       x.busy = wasBusy
       this.#land(bug, undefined)
@@ -66,14 +156,21 @@ class Run {
     if (out !== PENDING) this.#land(null, out)
   }
 
-  #descend(): Reply<Op> | Failed | typeof PENDING {
-    const plan = this.#plan
+  #descend(given: Verdict<Op> | typeof UNHEARD): Out | typeof PENDING {
+    const { plan } = this
+    let heard = given
     for (; this.#at < plan.steps.length; this.#at++) {
       const step = plan.steps[this.#at] as Step
       if (this.#passedAt !== -1 && !step.pinned) continue
       const { ext } = step
       if (ext.request !== undefined) {
-        const verdict = ext.request(this.#req as never, this.cx)
+        let verdict = heard === UNHEARD ? ext.request(this.#req as never, this.cx) : heard
+        heard = UNHEARD
+        while (verdict instanceof Probe) {
+          const out = this.#probe(verdict, step.index)
+          if (out === PENDING) return PENDING
+          verdict = verdict.answered(out, this.#req, this.cx)
+        }
         if (verdict === NEXT) continue
         if (verdict === PASSTHROUGH) {
           if (this.#passedAt === -1) this.#passedAt = this.#at
@@ -92,7 +189,7 @@ class Run {
       return this.#advance(ext.around(this.#req as never, this.cx), step.index, nested(this.cx), undefined)
     }
     let returned = false
-    let out: Reply<Op> | Failed | typeof PENDING = PENDING
+    let out: Out | typeof PENDING = PENDING
     plan.lower.async(
       this.#req,
       (bug, reply) => {
@@ -106,16 +203,49 @@ class Run {
     return out
   }
 
+  #probe(probe: Probe<Op>, index: number): Out | typeof PENDING {
+    const { x } = this
+    const { op, request } = probe
+    let returned = false
+    let out: Out | typeof PENDING = PENDING
+    const done: Done<Op> = (bug, reply) => {
+      if (returned) this.#probed(probe, bug, reply)
+      else if (bug !== null) throw bug
+      else out = reply
+    }
+    const plan: Plan = x.plans[op]
+    // Most are: what only asks by name, and nobody below looks at.
+    if (plan.below[index + 1] === plan.steps.length && !plan.onFd && !plan.opens && !plan.writes) {
+      plan.lower.async(request, done, nested(this.cx))
+    } else descend(x, op, request, nested(this.cx), index + 1, done)
+    returned = true
+    return out
+  }
+  #probed(probe: Probe<Op>, bug: unknown, out: Out): void {
+    if (bug !== null) {
+      this.#land(bug, undefined)
+      return
+    }
+    const { x } = this
+    const wasBusy = x.busy
+    x.busy = true
+    let verdict: Verdict<Op>
+    try {
+      verdict = probe.answered(out, this.#req, this.cx)
+    } catch (thrown) {
+      x.busy = wasBusy
+      this.#land(thrown, undefined)
+      return
+    }
+    x.busy = wasBusy
+    this.from(this.#at, verdict)
+  }
+
   /** Drives a generator for as long as answers come at once, so that a long one does not deepen the JavaScript stack. */
-  #advance(
-    generator: Steps,
-    index: number,
-    cx: Context,
-    first: Reply<Op> | Failed,
-  ): Reply<Op> | Failed | typeof PENDING {
+  #advance(generator: Steps, index: number, cx: Context, first: Out): Out | typeof PENDING {
     let input = first
     for (;;) {
-      let step: IteratorResult<Call<Op>, Reply<Op> | Failed>
+      let step: IteratorResult<Call<Op>, Out>
       try {
         step = generator.next(input)
       } catch (thrown) {
@@ -125,7 +255,7 @@ class Run {
       if (step.done) return step.value
       let returned = false
       let failure: unknown = null
-      let out: Reply<Op> | Failed | typeof PENDING = PENDING
+      let out: Out | typeof PENDING = PENDING
       perform(this.x, step.value, cx, index + 1, (bug, reply) => {
         if (returned) this.#resume(generator, index, cx, bug, reply)
         else {
@@ -140,11 +270,11 @@ class Run {
     }
   }
 
-  #resume(generator: Steps, index: number, cx: Context, bug: unknown, reply: Reply<Op> | Failed): void {
+  #resume(generator: Steps, index: number, cx: Context, bug: unknown, reply: Out): void {
     const { x } = this
     const wasBusy = x.busy
     x.busy = true
-    let out: Reply<Op> | Failed | typeof PENDING = PENDING
+    let out: Out | typeof PENDING = PENDING
     let failure: unknown = null
     try {
       if (bug !== null) abandon(generator, bug)
@@ -157,9 +287,8 @@ class Run {
     else if (out !== PENDING) this.#land(null, out)
   }
 
-  #land(bug: unknown, out: Reply<Op> | Failed): void {
-    const { x } = this
-    const plan = this.#plan
+  #land(bug: unknown, out: Out): void {
+    const { x, plan } = this
     if (plan.writes) x.epoch++
     if (bug !== null) {
       this.done(bug, undefined)
@@ -167,13 +296,13 @@ class Run {
     }
     if (plan.opens && typeof out === 'number')
       x.opened(out, this.#req as Request<'open'>, this.#at === plan.steps.length)
-    let value: Reply<Op> | Failed | Again = out
-    if (plan.hasUp && this.#at > this.#from) {
+    let value: Out | Again = out
+    if (plan.hasUp && this.#at > this.top) {
       if (plan.watched) answered.by = plan.steps[this.#at]?.layer
       const wasBusy = x.busy
       x.busy = true
       try {
-        value = unwind(plan, this.#from, this.#at, out, this.#req, this.#replaced, this.#passedAt, this.cx)
+        value = unwind(plan, this.top, this.#at, out, this.#req, this.#replaced, this.#passedAt, this.cx)
       } catch (thrown) {
         x.busy = wasBusy
         this.done(thrown, undefined)
@@ -181,18 +310,19 @@ class Run {
       }
       x.busy = wasBusy
     }
-    if (value instanceof Again) this.#again(value)
+    if (value instanceof Again) this.again(value)
     else this.done(null, value)
   }
 
-  #again({ at, req }: Again): void {
-    const { ext, index } = this.#plan.steps[at] as Step
+  /** Run the `around` of a step whose guess did not come off. */
+  again({ at, req }: Again): void {
+    const { ext, index } = this.plan.steps[at] as Step
     this.#at = at
     this.#req = req
     const { x } = this
     const wasBusy = x.busy
     x.busy = true
-    let out: Reply<Op> | Failed | typeof PENDING = PENDING
+    let out: Out | typeof PENDING = PENDING
     let failure: unknown = null
     try {
       const generator = (ext.around as NonNullable<typeof ext.around>)(req as never, this.cx)
@@ -220,7 +350,7 @@ const perform = (x: Exchange, call: Call<Op>, cx: Context, layer: number, done: 
     return
   }
   if (share === undefined) {
-    new Run(x, op, request, cx, layer, done).start()
+    descend(x, op, request, cx, layer, done)
     return
   }
   const waiting = x.flights.get(share)
@@ -230,7 +360,7 @@ const perform = (x: Exchange, call: Call<Op>, cx: Context, layer: number, done: 
   }
   const others: Done<Op>[] = []
   x.flights.set(share, others)
-  new Run(x, op, request, cx, layer, (bug, out) => {
+  descend(x, op, request, cx, layer, (bug, out) => {
     x.flights.delete(share)
     done(bug, out)
     // Each gets an answer of its own: nothing that is handed out is shared.
@@ -238,7 +368,7 @@ const perform = (x: Exchange, call: Call<Op>, cx: Context, layer: number, done: 
       const other = others[k] as Done<Op>
       other(bug, op === 'lookup' || op === 'getattr' ? copied(out as Stats | Failed) : out)
     }
-  }).start()
+  })
 }
 /** The first of two answers: the one from below, or the deadline's. */
 const performWithin = (
@@ -255,7 +385,7 @@ const performWithin = (
     isOver = true
     done(null, deadline.failed)
   }, deadline.ms)
-  new Run(x, op, sent, cx, layer, (bug, out) => {
+  descend(x, op, sent, cx, layer, (bug, out) => {
     if (!isOver) {
       clearTimeout(timer)
       if (bug === null) deadline.met(op, request, sent, out)
@@ -265,8 +395,8 @@ const performWithin = (
     // Nobody is left to be told of a bug: it surfaces as itself.
     if (bug !== null) throw bug
     const rest = deadline.missed(op, out)
-    if (rest !== undefined) new Run(x, rest.op, rest.request, cx, layer, dropped).start()
-  }).start()
+    if (rest !== undefined) descend(x, rest.op, rest.request, cx, layer, dropped)
+  })
 }
 const dropped = (bug: unknown): void => {
   if (bug !== null) throw bug

@@ -9,18 +9,21 @@ import type { Exchange, Plan, RunPlan, Step } from '../exchange.js'
 import { Failed, NEXT, Replied } from '../verdict.js'
 import { BAD_FD, REENTERED } from './unwind.js'
 
-/** What the text leaves for: the interpreter, which imports this file. */
-interface Interpreter {
+/** What the text leaves for: a driver, which imports this file. */
+export interface Exits {
   readonly resume: unknown
   readonly rise: unknown
   readonly answered: { by: unknown }
   readonly UNHEARD: symbol
 }
 
-/** @returns undefined where code may not be generated from strings (`--disallow-code-generation-from-strings`) */
-export const compilePlan = (x: Exchange, plan: Plan, interpreter: Interpreter): RunPlan | undefined => {
+/**
+ * @param whole whether the lower is asked too: else the text leaves in front of it
+ * @returns undefined where code may not be generated from strings (`--disallow-code-generation-from-strings`)
+ */
+export const compilePlan = (x: Exchange, plan: Plan, exits: Exits, whole: boolean): RunPlan | undefined => {
   const { steps } = plan
-  const { resume, rise: unwind, UNHEARD, answered } = interpreter
+  const { resume, rise: unwind, UNHEARD, answered } = exits
   let body = ''
   if (x.refusesReentry) body += 'if (x.busy) return REENTERED\nx.busy = true\ntry {\n'
   if (plan.onFd && x.ownFilesOnly)
@@ -29,12 +32,10 @@ export const compilePlan = (x: Exchange, plan: Plan, interpreter: Interpreter): 
   if (plan.releases) body += 'x.released(req.fd)\n'
   if (plan.writes) body += 'x.epoch++\n'
   body += 'let v, out\n'
-  let bottom = 'out = lower.sync(req, cx)\n'
   let depth = steps.length
   for (let k = 0; k < steps.length; k++) {
     const { ext } = steps[k] as Step
     if (ext.request === undefined && ext.around !== undefined) {
-      bottom = `return resume(x, plan, 0, ${k}, req, cx, UNHEARD)\n`
       depth = k
       break
     }
@@ -48,8 +49,8 @@ return resume(x, plan, 0, ${k}, req, cx, v)
 }
 `
   }
-  body += bottom
-  if (depth === steps.length) body += rise(plan, steps.length)
+  if (whole && depth === steps.length) body += `out = lower.sync(req, cx)\n${rise(plan, depth)}`
+  else body += `return resume(x, plan, 0, ${depth}, req, cx, UNHEARD)\n`
   if (x.refusesReentry) body += '\n} finally { x.busy = false }'
 
   let head = 'lower = plan.lower, steps = plan.steps'

@@ -3,7 +3,7 @@ import type { Context } from '../context.js'
 import type { Exchange } from '../exchange.js'
 import type { Op, Reply, Request } from '../op.js'
 import type { Failed } from '../verdict.js'
-import { runAsync } from './callback.js'
+import { begin, goOn, LEFT } from './callback.js'
 
 /**
  * Perform one request, from the top. Where the fast path answered, the value itself comes back, and no promise is made.
@@ -15,16 +15,19 @@ export const runPromise = <O extends Op>(
   req: Request<O>,
   cx: Context,
 ): Reply<O> | Failed | Promise<Reply<O> | Failed> => {
+  const plan = x.plans[op]
+  const out = begin(x, plan, req, cx)
+  if (out !== LEFT) return out as Reply<O> | Failed
   let landed = false
   let value: Reply<O> | Failed
   let failure: unknown = null
-  let settle: ((bug: unknown, out: Reply<O> | Failed) => void) | undefined
-  runAsync(x, op, req, cx, (bug, out) => {
-    if (settle !== undefined) settle(bug, out)
+  let settle: ((bug: unknown, reply: Reply<O> | Failed) => void) | undefined
+  goOn(x, plan, req, cx, (bug, reply) => {
+    if (settle !== undefined) settle(bug, reply as Reply<O> | Failed)
     else {
       landed = true
       failure = bug
-      value = out
+      value = reply as Reply<O> | Failed
     }
   })
   if (landed) {
@@ -32,6 +35,6 @@ export const runPromise = <O extends Op>(
     return value!
   }
   return new Promise((resolve, reject) => {
-    settle = (bug, out) => (bug === null ? resolve(out) : reject(bug))
+    settle = (bug, reply) => (bug === null ? resolve(reply) : reject(bug))
   })
 }

@@ -3,9 +3,20 @@ import type { Context } from '../context.js'
 import { answered, type Exchange, notAVerdict, type Plan, type RunPlan, type Step } from '../exchange.js'
 import type { Call } from '../extension.js'
 import type { Op, Reply, Request } from '../op.js'
-import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Replied, type Verdict } from '../verdict.js'
+import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Probe, Replied, type Verdict } from '../verdict.js'
 import { compilePlan } from './compile.js'
-import { Again, BAD_FD, isForeign, isStale, nested, ownFile, REENTERED, type Replaced, unwind } from './unwind.js'
+import {
+  Again,
+  BAD_FD,
+  isForeign,
+  isStale,
+  nested,
+  ownFile,
+  REENTERED,
+  type Replaced,
+  UNHEARD,
+  unwind,
+} from './unwind.js'
 
 type Out = Reply<Op> | Failed
 
@@ -13,13 +24,10 @@ type Out = Reply<Op> | Failed
 export const runSync = <O extends Op>(x: Exchange, op: O, req: Request<O>, cx: Context): Reply<O> | Failed =>
   syncPlan(x, op)(req, cx) as Reply<O> | Failed
 
-/** The first step's hook has yet to be asked. */
-export const UNHEARD: unique symbol = Symbol('plyfs.unheard')
-
 /** The plan of `op` as a function, for callers that keep it: compiled where code may be generated, else interpreted. */
 export const syncPlan = (x: Exchange, op: Op): RunPlan => {
   const plan = x.plans[op]
-  plan.run ??= compilePlan(x, plan, { resume, rise, UNHEARD, answered }) ?? interpretPlan(x, plan)
+  plan.run ??= compilePlan(x, plan, { resume, rise, UNHEARD, answered }, true) ?? interpretPlan(x, plan)
   return plan.run
 }
 
@@ -80,8 +88,12 @@ const resume = (
     if (passedAt !== -1 && !step.pinned) continue
     const { ext } = step
     if (ext.request !== undefined) {
-      const said = verdict === UNHEARD ? ext.request(req as never, cx) : verdict
+      let said = verdict === UNHEARD ? ext.request(req as never, cx) : verdict
       verdict = UNHEARD
+      while (said instanceof Probe) {
+        const answer = descend(x, x.plans[said.op], said.request, nested(cx), step.index + 1)
+        said = said.answered(answer, req, cx)
+      }
       if (said === NEXT) continue
       if (said === PASSTHROUGH) {
         if (passedAt === -1) passedAt = at

@@ -59,6 +59,9 @@ export const unwind = (
 /** A context for what an `around` asks below. */
 export const nested = (cx: Context): Context => ({ caller: cx.caller, epoch: cx.epoch, depth: cx.depth + 1 })
 
+/** The hook of the step to go on at has yet to be asked. */
+export const UNHEARD: unique symbol = Symbol('plyfs.unheard')
+
 export const REENTERED = Failed.of('ELOOP')
 export const BAD_FD = Failed.of('EBADF')
 

@@ -99,6 +99,11 @@ test('what is handed out is the caller’s own', (t) => {
     names.length = 0
     t.not(fs.statSync('/f').mtime.getTime(), 0)
   }
+  // What was asked for by the name itself, and then by a way that has to be walked.
+  fs.writeFileSync('/g', 'x')
+  const stats = fs.statSync('/g')
+  stats.size = 99
+  t.is(fs.statSync('/./g').size, 1)
 })
 
 // What ExtFUSE's released code got wrong.

@@ -1,7 +1,7 @@
 /** One plan, three drivers: what hooks say, and what comes of it. */
 import test from 'ava'
 import type { Context } from '../../lib/context.js'
-import { runAsync } from '../../lib/driver/callback.js'
+import { interpretHead, runAsync } from '../../lib/driver/callback.js'
 import { runPromise } from '../../lib/driver/promise.js'
 import { interpretPlan, runSync } from '../../lib/driver/sync.js'
 import type { Exchange } from '../../lib/exchange.js'
@@ -17,8 +17,11 @@ import {
   NEXT,
   type Op,
   PASSTHROUGH,
+  Probe,
+  type Reply,
   type Request,
   reply,
+  type Verdict,
 } from '../../lib/layer.js'
 import type { Lower, LowerOp } from '../../lib/lower.js'
 import { OPS } from '../../lib/op.js'
@@ -64,17 +67,19 @@ type Outcome = { value: unknown } | { errno: string } | { bug: string }
 const outcome = (out: unknown): Outcome => (out instanceof Failed ? { errno: out.errno } : { value: out })
 const bugged = (bug: unknown): Outcome => ({ bug: String(bug) })
 
-/** The request through every driver (the sync one compiled and interpreted) over both kinds of lower; they must agree. Gives the outcome and what the lower saw. */
+/** The request through every driver (compiled and interpreted) over both kinds of lower; they must agree. Gives the outcome and what the lower saw. */
 const everyWay = async (layers: () => Layer[], op: Op, req: Request<Op>): Promise<{ out: Outcome; seen: string[] }> => {
   const results: { out: Outcome; seen: string[] }[] = []
   for (const when of ['at once', 'later'] as const) {
-    for (const how of ['sync', 'interpreted', 'callback', 'promise'] as const) {
+    for (const how of ['sync', 'interpreted', 'callback', 'callback, interpreted', 'promise'] as const) {
       const seen: string[] = []
       const { exchange } = compose({ ...bare, lower: fakeLower(when, seen) }, layers())
+      const plan = exchange.plans[op]
+      if (how === 'callback, interpreted') plan.head = interpretHead(exchange, plan)
       let out: Outcome
       try {
         if (how === 'sync') out = outcome(runSync(exchange, op, req, cx))
-        else if (how === 'interpreted') out = outcome(interpretPlan(exchange, exchange.plans[op])(req, cx))
+        else if (how === 'interpreted') out = outcome(interpretPlan(exchange, plan)(req, cx))
         else if (how === 'promise') out = outcome(await runPromise(exchange, op, req, cx))
         else {
           out = await new Promise<Outcome>((resolve) => {
@@ -234,6 +239,71 @@ test('ten thousand requests of one around do not deepen the stack', async (t) =>
   t.deepEqual((await everyWay(layers, 'readlink', at('/a'))).out, { value: '/9999' })
 })
 
+/** Asks for the text of `path`, and goes by it. */
+class Ask extends Probe<'readlink', 'readlink'> {
+  constructor(
+    path: string,
+    readonly then: (out: Reply<'readlink'> | Failed, req: Request<'readlink'>) => Verdict<'readlink'>,
+  ) {
+    super('readlink', { path })
+  }
+  answered(out: Reply<'readlink'> | Failed, req: Request<'readlink'>): Verdict<'readlink'> {
+    return this.then(out, req)
+  }
+}
+
+test('a probe asks below its own layer, and its answer decides on the request', async (t) => {
+  const asks = (then: Ask['then'], path = '/asked') => [
+    layer('above', { readlink: { reply: (target) => `<${target}>` } }),
+    layer('asks', {
+      readlink: {
+        request: () => new Ask(path, then),
+        *around(req) {
+          return `around ${yield* call('readlink', req)}`
+        },
+        reply: (target) => `${target} seen`,
+        error: (errno) => (errno === 'EIO' ? reply('own failure') : NEXT),
+      },
+    }),
+    layer('below', { readlink: { reply: (target) => `[${target}]` } }),
+  ]
+  const both = ['readlink /asked', 'readlink /a']
+  const cases: readonly [Ask['then'], Outcome, string[]][] = [
+    [(out, { path }) => reply(`${out} for ${path}`), { value: '<[/asked] for /a>' }, ['readlink /asked']],
+    [() => fail('EIO'), { errno: 'EIO' }, ['readlink /asked']],
+    [() => NEXT, { value: '<[/a] seen>' }, both],
+    [() => PASSTHROUGH, { value: '</a seen>' }, both],
+    [() => forward({ path: '/b' }), { value: '<[/b] seen>' }, ['readlink /asked', 'readlink /b']],
+    [() => AROUND, { value: '<around [/a]>' }, both],
+    [
+      (first) => new Ask('/again', (second) => reply(`${first} ${second}`)),
+      { value: '<[/asked] [/again]>' },
+      ['readlink /asked', 'readlink /again'],
+    ],
+    [
+      () => {
+        throw new RangeError('a bug above')
+      },
+      { bug: 'RangeError: a bug above' },
+      ['readlink /asked'],
+    ],
+    [() => undefined as never, { bug: String(notAVerdict) }, ['readlink /asked']],
+  ]
+  for (const [then, out, seen] of cases)
+    t.deepEqual(await everyWay(() => asks(then), 'readlink', at('/a')), { out, seen })
+  const failing: Ask['then'] = (out) => reply(out instanceof Failed ? out.errno : 'none')
+  t.deepEqual((await everyWay(() => asks(failing, '/missing'), 'readlink', at('/a'))).out, { value: '<ENOENT>' })
+  t.deepEqual((await everyWay(() => asks(failing, '/bug'), 'readlink', at('/a'))).out, {
+    bug: 'RangeError: a bug below',
+  })
+  // Nobody below looks at it.
+  const alone = () => asks((out) => reply(`${out}`)).slice(0, 2)
+  t.deepEqual((await everyWay(alone, 'readlink', at('/a'))).out, { value: '</asked>' })
+})
+const notAVerdict = new TypeError(
+  "layer 'asks', readlink.request: expected a verdict (NEXT, PASSTHROUGH, reply(value), fail(errno) …), found undefined",
+)
+
 test('requests in flight that share are performed once, for callers that do not wait', async (t) => {
   const seen: string[] = []
   const token = {}
@@ -314,7 +384,7 @@ test('a bug below reaches an around as an exception, and its finally runs', asyn
     }),
   ]
   t.deepEqual((await everyWay(layers, 'readlink', at('/a'))).out, { bug: 'RangeError: a bug below' })
-  t.is(cleaned, 8)
+  t.is(cleaned, 10)
 })
 
 test('what is no verdict is named, with its layer', async (t) => {
