@@ -150,7 +150,7 @@ for (const cached of [false, true]) {
 for (const native of [true, false]) {
   test.serial(`a canonical path is never followed elsewhere (${native ? 'openat2' : '/proc'})`, async (t) => {
     const all = canonicalOnly(native)
-    if (all === undefined) {
+    if (all instanceof Failed) {
       t.log('this platform cannot')
       t.pass()
       return

@@ -4,34 +4,40 @@
  */
 import type { Lower, LowerOp } from '../../lower.js'
 import { OP, OPS, type Op, type OpInfo, type PathOp, type Request } from '../../op.js'
+import { Failed } from '../../verdict.js'
 import { watchOp } from '../rooted/watch.js'
-import { type Canonical, canonicalOnly, hasProc } from '../safe-path/index.js'
+import { canonicalOnly, hasProc } from '../safe-path/index.js'
 
 type StrictOps = { readonly [O in PathOp]: Lower['ops'][O] }
 
-let made: { readonly ops: StrictOps | undefined } | undefined
-let can: boolean | undefined
+let made: StrictOps | undefined
 
-const make = (all: Canonical | undefined): StrictOps | undefined =>
-  all === undefined ? undefined : { ...all.ops, watch: watchOp(all.pick) }
-
-/** Made when it is first asked for: nobody else loads koffi. */
-const strict = (): StrictOps | undefined => {
-  made ??= { ops: make(canonicalOnly()) }
-  return made.ops
+/** Made when it is first asked for: nobody else loads koffi. A failure where it cannot be had, or not now. */
+const strict = (): StrictOps | Failed => {
+  if (made === undefined) {
+    const all = canonicalOnly()
+    if (all instanceof Failed) return all
+    made = { ...all.ops, watch: watchOp(all.pick) }
+  }
+  return made
 }
 
 /** Whether a swapped link is noticed: on Linux with /proc. */
-export const isStrict = (): boolean => {
-  can ??= hasProc()
-  return can
-}
+export const isStrict = hasProc
+
+/** What was promised, and is not to be had just now (no descriptor is left), is refused: done otherwise, it would follow links. */
+const refusing = (failed: Failed): LowerOp<Op> => ({
+  sync: () => failed,
+  async: (_req, done) => done(null, failed),
+})
 
 /** Inline in each opcode's own function, it sees one shape of request; shared by all, it would see too many to be fast. */
 const guarded = (op: PathOp, plain: LowerOp<Op>): LowerOp<Op> => {
   let own: LowerOp<Op> | undefined
   const ofOwn = (): LowerOp<Op> => {
-    own ??= (strict()?.[op] as LowerOp<Op> | undefined) ?? plain
+    const ops = strict()
+    if (ops instanceof Failed) return isStrict() ? refusing(ops) : plain
+    own = ops[op] as LowerOp<Op>
     return own
   }
   if (op === 'link' || op === 'rename') {

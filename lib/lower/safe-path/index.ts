@@ -53,9 +53,15 @@ const ELOOP = Failed.of('ELOOP')
 const ENOSYS = Failed.of('ENOSYS')
 const STRICT: LinkPolicy = { absolute: () => ELOOP, none: true, escape: ELOOP }
 
-/** Whether a descriptor leads to its file through /proc. */
+let isProcThere: true | undefined
+
+/** Whether a descriptor leads to its file through /proc. A yes holds; a no may be for want of descriptors. */
 export const hasProc = (): boolean => {
   if (process.platform !== 'linux') return false
+  if (isProcThere === undefined && looksThroughProc()) isProcThere = true
+  return isProcThere === true
+}
+const looksThroughProc = (): boolean => {
   try {
     const fd = originalFs.openSync('/', O_PATH)
     try {
@@ -109,11 +115,11 @@ export interface Canonical {
 
 /**
  * In the main thread only, directories are kept: a thread that is terminated closes nothing.
- * @returns undefined where that cannot be had
+ * @returns a failure where that cannot be had, or not now
  */
-export const canonicalOnly = (native = true): Canonical | undefined => {
+export const canonicalOnly = (native = true): Canonical | Failed => {
   const all = beneath('/', { policy: STRICT, native, unsafe: false })
-  if (all instanceof Failed) return undefined
+  if (all instanceof Failed) return all
   const { mechanism, strict } = all
   const resolver =
     strict instanceof Walker
