@@ -105,6 +105,11 @@ export class Ruleset {
     return this.#kept === undefined ? this.#say(path) : this.judgeText(path) & ~PLAIN
   }
 
+  /** The same, not remembered. */
+  judgeOnce(path: string): number {
+    return this.#say(path)
+  }
+
   /** The same, and PLAIN. */
   judgeText(path: string): number {
     if (this.#kept === undefined) return this.#look(path)

@@ -75,6 +75,7 @@ const indexOf = uncurryThis(String.prototype.indexOf as (this: string, what: str
 const lastIndexOf = uncurryThis(String.prototype.lastIndexOf as (this: string, what: string, from?: number) => number)
 const slice = uncurryThis(String.prototype.slice as (this: string, from: number, to?: number) => string)
 const SLASH = 47
+const DOT = 46
 
 const skipSlashes = (path: string, from: number): number => {
   let at = from
@@ -246,5 +247,8 @@ export const lexically = (from: Path, rest: string, rules: Ruleset): Path | unde
 /** Whether a link's text, at `path`, names only what may be seen: the text is shown to whoever reads it. */
 export const isContained = (path: Path, target: string, rules: Ruleset): boolean => {
   const from = charCodeAt(target, 0) === SLASH ? '' : parentOf(path)
+  // A name beside the link, as most are, is seldom asked about again.
+  const isName = target !== '' && charCodeAt(target, 0) !== DOT && indexOf(target, '/') === -1
+  if (isName) return rules.judgeOnce(`${from}/${target}`) !== 0
   return lexically(from === '' ? '/' : from, target, rules) !== undefined
 }

@@ -11,7 +11,7 @@ const NAMING = 8
 
 /** A directory that is not held. */
 export interface Counted {
-  readonly path: Path
+  path: Path
   /** Requests that were made in it. */
   seen: number
   /** Which one of all was the last of them. */
@@ -42,8 +42,14 @@ export class Counts {
     const at = ++this.#requests
     const place = placeOf(path)
     const counted = this.#places[place]
-    if (counted === undefined || counted.path !== path) {
+    if (counted === undefined) {
       this.#places[place] = { path, seen: 1, at }
+      return undefined
+    }
+    if (counted.path !== path) {
+      counted.path = path
+      counted.seen = 1
+      counted.at = at
       return undefined
     }
     // One that cannot be held (less than 0) stays so for as long.

@@ -308,7 +308,8 @@ export class Kept implements Resolver {
     }
     const news = this.#news
     if (act(parent.held, this.#name) !== undefined) return false
-    this.#witness.quiet(parent.isOpen)
+    // Who we are was asked before.
+    this.#witness.quiet(true)
     return news === this.#news
   }
 

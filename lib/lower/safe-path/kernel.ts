@@ -13,7 +13,7 @@ import type { Path, Stats } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import { originalFs } from '../original-fs.js'
 import type { Calls, Held } from './calls.js'
-import { isCanonical, isPlain, lastOf, parentOf, partsOf, relative } from './names.js'
+import { isCanonical, lastOf, parentOf, partsOf } from './names.js'
 import { failed } from './native-calls.js'
 import { O_PATH, O_TMPFILE } from './node-calls.js'
 import type { Raw } from './raw.js'
@@ -79,7 +79,7 @@ export class KernelResolver implements Resolver {
     const bad = this.#bad(path)
     if (bad !== undefined) return bad
     const flags = follow ? O_PATH : O_PATH | O_NOFOLLOW
-    const held = this.#open(relative(path), flags)
+    const held = this.#open(path, flags)
     if (held >= 0) return held
     return this.#unsure(held) ? this.walker.hold(path, follow) : failed(held)
   }
@@ -96,7 +96,7 @@ export class KernelResolver implements Resolver {
   #parent(path: Path): Held | Failed {
     const { above } = partsOf(path)
     if (above === '') return this.root
-    const held = this.#open(relative(above), O_PATH | O_DIRECTORY)
+    const held = this.#open(above, O_PATH | O_DIRECTORY)
     if (held >= 0) return held
     return this.#unsure(held) ? this.walker.parent(path) : failed(held)
   }
@@ -122,10 +122,10 @@ export class KernelResolver implements Resolver {
   stat(path: Path, follow: boolean, precise: boolean): Stats | Failed {
     const { raw } = this
     const listed = this.#listed === undefined ? undefined : this.#listedAbove(path)
-    const name = listed === undefined ? relative(path) : lastOf(path)
+    const parts = partsOf(path)
     // In the root itself there is no way to be led astray.
-    if (listed !== undefined || (path !== '' && isPlain(name))) {
-      const result = raw.statx(listed ?? this.root, name)
+    if (listed !== undefined || (parts.above === '' && parts.isPlain)) {
+      const result = raw.statx(listed ?? this.root, parts.name)
       if (result < 0) return failed(result)
       if ((raw.mode() & S_IFMT) !== S_IFLNK || !follow) return raw.stats(precise)
     }
@@ -148,9 +148,7 @@ export class KernelResolver implements Resolver {
     }
     const known = (flags & O_PATH) !== 0 ? flags & WITH_PATH : flags & O_KNOWN
     const makes = (known & O_CREAT) !== 0 || (known & O_TMPFILE) === O_TMPFILE
-    const fd = makes
-      ? this.raw.openat2(this.root, relative(path), known, mode & 0o7777, this.#resolve)
-      : this.#open(relative(path), known)
+    const fd = makes ? this.raw.openat2(this.root, path, known, mode & 0o7777, this.#resolve) : this.#open(path, known)
     if (fd >= 0) return fd
     return this.#unsure(fd) ? this.walker.open(path, flags, mode) : failed(fd)
   }
@@ -168,10 +166,10 @@ export class KernelResolver implements Resolver {
     const { raw } = this
     // Without one link in it, a canonical path leads to itself.
     const how = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
-    const held = raw.openat2(this.root, relative(path), O_PATH | O_NOFOLLOW, 0, how)
+    const held = raw.openat2(this.root, path, O_PATH | O_NOFOLLOW, 0, how)
     if (held < 0) {
       if (held === -errno.ENOENT) {
-        const above = raw.openat2(this.root, relative(parentOf(path)), O_PATH | O_DIRECTORY, 0, how)
+        const above = raw.openat2(this.root, parentOf(path) || '/', O_PATH | O_DIRECTORY, 0, how)
         if (above >= 0) {
           raw.close(above)
           return dentry(path, false, false)

@@ -35,13 +35,6 @@ const withoutSlashes = (path: string, end: number): number => {
   return at
 }
 
-/** `path` without the slashes that lead; `.` for what is nothing else: the form that openat2 takes beneath a directory. */
-export const relative = (path: string): string => {
-  let at = 0
-  while (at < path.length && charCodeAt(path, at) === SLASH) at++
-  return at === path.length ? '.' : at === 0 ? path : slice(path, at)
-}
-
 /** Everything up to the last component; '' where that is the root, or nothing. */
 export const parentOf = (path: string): string => {
   const end = withoutSlashes(path, path.length)

@@ -6,11 +6,12 @@ import { constants } from 'node:os'
 import { type Arg, offsetBy, sys } from '../../native/sys.js'
 import type { Stats } from '../../op.js'
 import { decodePath, pathBytes } from '../../path-bytes.js'
-import { charCodeAt } from '../../primordials.js'
+import { charCodeAt, slice } from '../../primordials.js'
 import { fromStatx } from '../../stats.js'
 
 const { EINVAL, ENAMETOOLONG } = constants.errno
 const SLASH = 47
+const BENEATH = -1
 
 const AT_SYMLINK_NOFOLLOW = 0x100
 const AT_EMPTY_PATH = 0x1000
@@ -46,7 +47,10 @@ const IN_FLAGS = 0o4000 | O_CLOEXEC
 
 /** Each function answers a result that is not negative, or a negative errno. */
 export interface Raw {
-  /** openat2(2) with O_CLOEXEC; `mode` must be 0 without O_CREAT or O_TMPFILE. */
+  /**
+   * openat2(2) with O_CLOEXEC; `mode` must be 0 without O_CREAT or O_TMPFILE. Slashes that lead are left out of `path`: it
+   * is beneath `dir`, and `/` is `dir` itself.
+   */
   openat2(dir: number, path: string, flags: number, mode: number, resolve: number): number
   /** openat(2) of a name without a slash, with O_CLOEXEC. */
   openat(dir: number, name: string, flags: number, mode: number): number
@@ -122,7 +126,7 @@ const make = (): Raw | undefined => {
   /** What the block holds for a path, and under which rule it was let in. */
   let written: string | undefined
   let allowed = 0
-  /** @param slash what a slash means: SLASH itself where it is allowed, 0 (as a NUL, refused) where it is not */
+  /** @param slash what a slash means: allowed (SLASH), refused as a NUL is (0), or allowed but left out where it leads (BENEATH) */
   const put = (name: string, slash: number): number => {
     // Programs ask several things about a path in a row.
     if (name === written && slash === allowed) return 0
@@ -135,15 +139,17 @@ const make = (): Raw | undefined => {
   }
   const write = (name: string, slash: number): number => {
     const { length } = name
-    if (length > 4095) return -ENAMETOOLONG
-    let at = 0
-    for (; at < length; at++) {
+    let from = 0
+    if (slash === BENEATH) while (from < length && charCodeAt(name, from) === SLASH) from++
+    if (length - from > 4095) return -ENAMETOOLONG
+    if (from === length && from > 0) return putBytes('.', slash)
+    for (let at = from; at < length; at++) {
       const unit = charCodeAt(name, at)
-      if (unit > 127) return putBytes(name, slash)
+      if (unit > 127) return putBytes(from === 0 ? name : slice(name, from), slash)
       if (unit === 0 || (unit === SLASH && slash === 0)) return -EINVAL
-      bytes[at] = unit
+      bytes[at - from] = unit
     }
-    bytes[at] = 0
+    bytes[length - from] = 0
     return 0
   }
   const putBytes = (name: string, slash: number): number => {
@@ -161,7 +167,7 @@ const make = (): Raw | undefined => {
   const field = (at: number): number => words[(STATX + at) >> 2] as number
   return {
     openat2: (dir, name, flags, mode, resolve) => {
-      const failed = put(name, SLASH)
+      const failed = put(name, BENEATH)
       if (failed < 0) return failed
       words[HOW >> 2] = flags | O_CLOEXEC
       words[(HOW + 8) >> 2] = mode
