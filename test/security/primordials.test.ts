@@ -9,6 +9,8 @@ import test, { type ExecutionContext } from 'ava'
 import { metadataCache, sandbox } from '../../layers/index.js'
 import { type PlyFs, stack } from '../../lib/index.js'
 import { host, rooted } from '../../lib/lower/index.js'
+import { canonicalOnly } from '../../lib/lower/safe-path/index.js'
+import { Failed } from '../../lib/verdict.js'
 
 const SECRET = 'canary-primordial'
 const { apply, construct, ownKeys } = Reflect
@@ -457,6 +459,37 @@ for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
     }
   })
 }
+
+const walks = canonicalOnly(false) instanceof Failed ? test.serial.skip : test.serial
+walks('built-in functions are told of no directory that is kept held without koffi', async (t) => {
+  const { root } = scene(t, 'root')
+  for (let k = 0; k < 200; k++) {
+    nodeFs.mkdirSync(`${root}/${k}`)
+    nodeFs.writeFileSync(`${root}/${k}/file`, '')
+  }
+  let found = 0
+  // As it is when a program's first request has it made.
+  const heard = await overheard(async () => {
+    const all = canonicalOnly(false)
+    if (all instanceof Failed) return
+    for (let k = 0; k < 200; k++) {
+      const path = `${root}/${k}/file`
+      const dentry = { path, exists: true, isLink: false }
+      const out = all.ops.getattr.sync({ path, follow: false, precise: false, dentry, fd: undefined })
+      if (!(out instanceof Failed)) found++
+    }
+  })
+  t.is(found, 200)
+  const isHeld = (value: unknown): boolean => typeof value === 'object' && value !== null && hasOwn(value, 'users')
+  const held = (value: unknown): boolean =>
+    isHeld(value) ||
+    (Array.isArray(value) && value.some(isHeld)) ||
+    (value instanceof Map && [...value.values()].some(isHeld))
+  t.deepEqual(
+    [...heard].filter(([, values]) => values.some(held)).map(([where]) => where),
+    [],
+  )
+})
 
 type Utf8 = { Utf8Stream?: new (options: object) => object }
 const utf8 = 'Utf8Stream' in nodeFs ? test.serial : test.serial.skip

@@ -4,7 +4,6 @@
  * kept held, a bounded number of them, and asked again each time that they are used.
  */
 
-import { LRUCache } from 'lru-cache'
 import type { Dentry } from '../../file.js'
 import { PATH_MAX, S_IFLNK, S_IFMT } from '../../namei.js'
 import type { Path, Stats } from '../../op.js'
@@ -26,8 +25,8 @@ const EEXIST = Failed.of('EEXIST')
 const ELOOP = Failed.of('ELOOP')
 const ENAMETOOLONG = Failed.of('ENAMETOOLONG')
 
-/** How many directories are held at most, beside those that are in use. */
-const KEPT = 128
+/** Of two generations, each has so many directories at most, beside those that are in use. */
+const GENERATION = 64
 
 /** A directory that is held, and how many requests use it at this moment. */
 interface Parent {
@@ -40,13 +39,36 @@ interface Parent {
 export class Parents implements Resolver {
   readonly calls: Calls
   readonly root: Held
-  readonly #kept: LRUCache<string, Parent>
+  /** By path: those that were asked for lately, and those that were before. What nobody asked for since is let go of. */
+  #young = new SafeMap<string, Parent>()
+  #old = new SafeMap<string, Parent>()
   readonly #byHeld = new SafeMap<Held, Parent>()
 
   constructor(readonly walker: Walker) {
     this.calls = walker.calls
     this.root = walker.root
-    this.#kept = new LRUCache<string, Parent>({ max: KEPT, dispose: (parent) => this.#drop(parent) })
+  }
+
+  #find(path: Path): Parent | undefined {
+    const parent = this.#young.get(path)
+    if (parent !== undefined) return parent
+    const old = this.#old.get(path)
+    if (old !== undefined) {
+      this.#old.delete(path)
+      this.#keep(path, old)
+    }
+    return old
+  }
+  #keep(path: Path, parent: Parent): void {
+    if (this.#young.size >= GENERATION) {
+      const old = this.#old
+      this.#old = this.#young
+      this.#young = new SafeMap()
+      old.forEach((each) => {
+        this.#drop(each)
+      })
+    }
+    this.#young.set(path, parent)
   }
 
   #drop(parent: Parent): void {
@@ -77,13 +99,14 @@ export class Parents implements Resolver {
   /** The directory `path` itself, which is canonical. */
   #directory(path: Path): Held | Failed {
     if (path === '' || path === '/') return this.root
-    const kept = this.#kept.get(path)
+    const kept = this.#find(path)
     if (kept !== undefined) {
       if (this.#isAt(kept.held, path)) {
         kept.users++
         return kept.held
       }
-      this.#kept.delete(path)
+      this.#young.delete(path)
+      this.#drop(kept)
     }
     const held = this.calls.holdHost(path)
     if (held instanceof Failed) return held
@@ -93,7 +116,7 @@ export class Parents implements Resolver {
     }
     const parent: Parent = { held, users: 1, dropped: false }
     this.#byHeld.set(held, parent)
-    this.#kept.set(path, parent)
+    this.#keep(path, parent)
     return held
   }
 
