@@ -202,11 +202,12 @@ export const coherence = (c: Cache): ExtensionMap => {
     if (name === undefined) scope = creates || (flags & O_TRUNC) !== 0 ? undefined : {}
     else scope = fresh ? { names: [name], adds: true } : { of: [name], inodes: [before], adds: true }
     const change = new Change(cache, scope)
+    const { at } = cache.clock
     try {
       const fd = (yield new Call(op, req) as unknown as Call<Op>) as number | Failed
       const alone = change.end()
       if (fd instanceof Failed) return fd
-      if (name !== undefined && fresh) there(name, S_IFREG, undefined, cache.clock.at)
+      if (name !== undefined && fresh) there(name, S_IFREG, undefined, at)
       // Else the name may have led elsewhere when the request arrived.
       const inode = alone ? before : undefined
       files.opened(fd, writes(flags), inode, req.dentry)
@@ -237,7 +238,10 @@ export const coherence = (c: Cache): ExtensionMap => {
           }
         }
         if (writes(req.flags) || (req.flags & O_CREAT) !== 0) return AROUND
-        if (files.opening++ === 0) files.openingSince = cache.stamp
+        if (files.opening++ === 0) {
+          files.openingSince = cache.stamp
+          files.openingAt = cache.clock.at
+        }
         return NEXT
       },
       reply(fd: Reply<O>, req: Request<O>) {
@@ -252,7 +256,7 @@ export const coherence = (c: Cache): ExtensionMap => {
         files.opening--
         // Where a link may be followed it may be what that leads to that is missing.
         if (errno === 'ENOENT' && !follows(req) && !cache.isEmpty && !c.isForeign(cx)) {
-          walker.missed(req.path, files.openingSince)
+          walker.missed(req.path, files.openingSince, files.openingAt)
         }
         return NEXT
       },

@@ -14,7 +14,6 @@ import {
 import { RAW, type Want } from './asking.js'
 import type { DCache } from './dcache.js'
 import { type Inode, Name, NEGATIVE, POSITIVE, typeOf } from './entries.js'
-import type { Files } from './files.js'
 import { watch } from './watch.js'
 
 const PROC_SUPER_MAGIC = 0x9fa0
@@ -31,7 +30,6 @@ export class Components {
 
   constructor(
     readonly cache: DCache,
-    readonly files: Files,
     readonly watches: boolean,
   ) {}
 
@@ -43,9 +41,10 @@ export class Components {
     const stats = yield* attempt('lookup', this.#request('/'))
     if (stats instanceof Failed || typeOf(stats.mode) !== S_IFDIR) return root
     const inode = cache.inodeOf(stats)
-    if (inode === undefined || cache.rootName !== root) return root
+    if (inode === undefined) return root
     cache.keepAttrs(inode, stats, t, at, false)
-    if (cache.freshAt(root, t)) cache.setPositive(root, S_IFDIR, inode, at + cache.limits.ttlMs)
+    cache.setPositive(root, S_IFDIR, inode, at + cache.limits.ttlMs)
+    if (this.isToWatch(root)) yield* this.watch(root, '/')
     return root
   }
 
@@ -75,20 +74,18 @@ export class Components {
       known.used = true
       if (known.state === NEGATIVE || known.inode !== undefined) return known
       if (want !== 'inode' && known.type !== S_IFLNK) return known
-    } else if (dir.listing !== undefined && now < dir.listingUntil && (known === undefined || known.busy === 0)) {
+    } else if (dir.listing !== undefined && now < dir.listingUntil) {
       const listed = dir.listing.get(part)
       const type = listed === undefined ? undefined : (MODE_TYPES[listed] ?? 0)
       if (type === undefined) {
         const name = cache.child(dir, part)
         const { negativeTtlMs } = cache.limits
         if (negativeTtlMs > 0 && part.length <= SURE_CHARS) {
-          cache.touch(name)
           cache.setNegative(name, Math.min(dir.listingUntil, now + negativeTtlMs))
           return name
         }
       } else if (want === 'name' && type !== 0 && type !== S_IFLNK) {
         const name = cache.child(dir, part)
-        cache.touch(name)
         cache.setPositive(name, type, undefined, dir.listingUntil)
         return name
       }
@@ -106,7 +103,10 @@ export class Components {
     return new Call(precise ? 'getattr' : 'lookup', this.question(at, precise)) as unknown as Call<Op>
   }
 
-  /** Keeps the answer to a question of stamp `t` and time `sent`. */
+  /**
+   * Keeps the answer to a question of stamp `t` and time `sent`. It is asked where nothing is kept of the name, or no longer:
+   * neither is anything then of the paths that led there.
+   */
   learn(dir: Inode, part: string, stats: Stats | Failed, t: number, sent: number, precise: boolean): Name | typeof RAW {
     const { cache } = this
     if (stats instanceof Failed && stats.errno !== 'ENOENT') return RAW
@@ -114,27 +114,27 @@ export class Components {
     const name = cache.child(dir, part)
     const inode = stats instanceof Failed ? undefined : cache.inodeOf(stats)
     if (!(stats instanceof Failed) && inode === undefined) return RAW
-    const keep = cache.freshAt(name, t) && name.slot !== -1
+    // Not if it was dropped at once, for want of room: it is touched then.
+    const keep = cache.freshAt(name, t)
     const type = stats instanceof Failed ? 0 : typeOf(stats.mode)
     // True of some moment of this walk, and not to be kept.
     if (!keep && inode !== undefined && !cache.stableInodes) cache.settled(inode)
     if (!keep) return Name.passing(dir, part, type, inode)
     if (name.state === POSITIVE && name.inode !== undefined && name.inode !== inode) {
-      // First of all: what was opened by this name to be written may be what was found.
-      this.files.doubt(name.inode)
       // Replaced from outside: what other paths found through it is gone.
-      if (name.type === S_IFDIR || name.type === S_IFLNK) cache.space.changed = ++cache.stamp
+      const turned = name.type === S_IFDIR || name.type === S_IFLNK
+      // First of all: what was opened by this name to be written may be what was found.
+      cache.doubt(turned ? undefined : name.inode)
+      if (turned) cache.space.changed = ++cache.stamp
     }
     if (inode !== undefined) {
       cache.keepAttrs(inode, stats as Stats, t, sent, precise)
       cache.offer(inode, stats as Stats)
     }
     if (stats instanceof Failed) {
-      if (name.state !== NEGATIVE) cache.touch(name)
       cache.setNegative(name, sent + cache.limits.negativeTtlMs)
       return name
     }
-    if (name.state !== POSITIVE || name.inode !== inode) cache.touch(name)
     cache.setPositive(name, type, inode, sent + cache.limits.ttlMs)
     return name
   }
@@ -146,8 +146,8 @@ export class Components {
     return watch(this.cache, inode as Inode, at)
   }
 
-  /** A link's target; RAW for one that only the kernel can follow. */
-  *target(inode: Inode, at: string): Asking<string | typeof RAW> {
+  /** The target of a link that is found at `at` until then; RAW for one that only the kernel can follow. */
+  *target(inode: Inode, at: string, until: number): Asking<string | typeof RAW> {
     const { cache } = this
     if (inode.target !== undefined && cache.clock.at < inode.targetUntil) return inode.target
     const t = cache.stamp
@@ -157,7 +157,7 @@ export class Components {
     if (Buffer.byteLength(target) !== inode.size && (yield* this.#isProc(inode.dev, at))) return RAW
     if (cache.freshAt(inode, t)) {
       inode.target = target
-      inode.targetUntil = sent + cache.limits.ttlMs
+      inode.targetUntil = Math.min(sent + cache.limits.ttlMs, until)
       cache.reweigh(inode)
     } else inode.targetUntil = 0
     return target

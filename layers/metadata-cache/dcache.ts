@@ -4,6 +4,7 @@ import { makeStats, S_IFDIR, S_IFLNK } from '../../lib/layer.js'
 import { Clock } from './clock.js'
 import {
   bytesOf,
+  ENDLESS,
   INODE_BYTES,
   Inode,
   type Limits,
@@ -22,6 +23,12 @@ import { Ring } from './ring.js'
 
 /** Linux's relatime moves access times that are so old; a second less, since it counts in whole ones. */
 const RELATIME_MS = 86_400_000 - 1000
+
+const rootless = (): Inode => {
+  const made = new Inode(0, 0, 0)
+  made.until = ENDLESS
+  return made
+}
 
 export class DCache {
   readonly clock = new Clock()
@@ -52,7 +59,7 @@ export class DCache {
   accessTimes: Capabilities['accessTimes'] = undefined
 
   /** The directory of the root's name. */
-  readonly noDir = new Inode(0, 0, 0)
+  readonly noDir = rootless()
   rootName = new Name(this.noDir, '', 1)
   readonly #inodes = new Inodes()
   inodeCount = 0
@@ -62,6 +69,9 @@ export class DCache {
   /** The latest change of anything that was evicted: what is made anew may have changed then. */
   #evicted = 1
   evictions = 0
+
+  /** Told of an inode that a name no longer leads to, or perhaps never did, as far as is known; undefined: of all. */
+  doubt: (inode: Inode | undefined) => void = () => undefined
 
   constructor(readonly limits: Limits) {
     this.memo = new Memo(limits.maxEntries, limits.maxBytes)
@@ -224,15 +234,17 @@ export class DCache {
     this.#lead(name, undefined)
     name.state = NEGATIVE
     name.type = 0
-    name.until = until
+    name.until = Math.min(until, name.dir.until)
   }
   setPositive(name: Name, type: number, inode: Inode | undefined, until: number): void {
     this.#lead(name, inode)
     name.state = POSITIVE
     name.type = type
-    name.until = until
+    name.until = Math.min(until, name.dir.until)
+    if (inode !== undefined) inode.until = name.until
   }
   setUnknown(name: Name): void {
+    if (name.inode !== undefined) this.doubt(name.inode)
     this.#lead(name, undefined)
     name.state = UNKNOWN
     name.until = 0
@@ -366,6 +378,7 @@ export class DCache {
 
   /** Forgets everything but that some files are open, or being changed. */
   clear(): void {
+    this.doubt(undefined)
     const open: Inode[] = []
     for (const inode of this.#inodes.all()) {
       inode.watcher?.close()

@@ -55,6 +55,8 @@ export class Inode extends KeptStats implements Tracked {
   xattrsUntil = 0
 
   children: Map<string, Name> | undefined = undefined
+  /** Until when the name that leads to this directory is kept: what is asked for beneath it after that may be another's. */
+  until = 0
   /** The whole directory, in the lower's order: name to type. */
   listing: Map<string, number> | undefined = undefined
   listingUntil = 0
@@ -95,7 +97,7 @@ export class Inode extends KeptStats implements Tracked {
 }
 
 /** Later than any time: a small integer, since V8 keeps a field that ever was another number as an object of its own. */
-const ENDLESS = 2 ** 31 - 1
+export const ENDLESS = 2 ** 31 - 1
 
 export const UNKNOWN = 0
 export const NEGATIVE = 1

@@ -6,6 +6,8 @@ import type { Inode } from './entries.js'
 export class Open {
   inode: Inode | undefined
   closed = false
+  /** It was asked by its descriptor which inode it is; else a name said so. */
+  asked = false
   constructor(
     readonly fd: number,
     readonly writes: boolean,
@@ -20,12 +22,15 @@ export class Files {
   readonly unidentified = new Set<Open>()
   /** The same of those that only read. */
   readonly anonymous = new Set<Open>()
-  /** Opens under way that only read; the stamp at which the first of them set out. */
+  /** Opens under way that only read; the stamp and the time at which the first of them set out. */
   opening = 0
   openingSince = 0
+  openingAt = 0
   readonly #closing = new WeakMap<object, Open>()
 
-  constructor(readonly cache: DCache) {}
+  constructor(readonly cache: DCache) {
+    cache.doubt = (inode) => this.#doubt(inode)
+  }
 
   /** A file was opened. Its inode may come to be known later. */
   opened(fd: number, writes: boolean, inode: Inode | undefined, dentry: Dentry | undefined): Open {
@@ -50,7 +55,6 @@ export class Files {
       return
     }
     inode.hidden++
-    inode.changed = ++this.cache.stamp
     this.cache.forgetAttrs(inode)
     this.cache.forgetXattrs(inode)
   }
@@ -76,6 +80,7 @@ export class Files {
   identify(open: Open, inode: Inode): void {
     if (open.closed || !this.cache.stableInodes) return
     this.#known(open)
+    open.asked = true
     if (open.inode === inode) return
     const before = open.inode
     this.#hide(open, inode)
@@ -87,20 +92,17 @@ export class Files {
       return
     }
     inode.hidden--
+    // Nothing that it may have changed was kept meanwhile; an answer that is under way may be older than that.
     inode.changed = ++this.cache.stamp
-    this.cache.forgetAttrs(inode)
-    this.cache.forgetXattrs(inode)
     this.cache.settled(inode)
   }
 
-  /** A name that was taken for `inode` is another's: so may be what was opened by it. */
-  doubt(inode: Inode): void {
-    if (inode.hidden === 0 && inode.readers === 0) return
-    for (const open of this.byFd.values()) if (open.inode === inode && this.isKnown(open)) this.#unknown(open)
-  }
-  /** So may any name have been. */
-  doubtAll(): void {
-    for (const open of this.byFd.values()) if (this.isKnown(open)) this.#unknown(open)
+  /** A name that was taken for `inode` may be another's: so may be what was opened by it. undefined: so may any name. */
+  #doubt(inode: Inode | undefined): void {
+    if (inode !== undefined && inode.hidden === 0 && inode.readers === 0) return
+    for (const open of this.byFd.values()) {
+      if (!open.asked && (inode === undefined || open.inode === inode) && this.isKnown(open)) this.#unknown(open)
+    }
   }
 
   /** The request to close it goes down: its number may be another file's before the reply. */
@@ -158,10 +160,7 @@ export class Files {
     if (open.closed) return
     open.closed = true
     if (this.byFd.get(open.fd) === open) this.byFd.delete(open.fd)
-    if (!this.cache.stableInodes && open.writes) {
-      this.cache.all.busy--
-      this.cache.clear()
-    }
+    if (!this.cache.stableInodes && open.writes) this.cache.all.busy--
     if (this.unidentified.has(open)) {
       // It may have written until now to what an answer under way is about.
       this.cache.all.changed = ++this.cache.stamp

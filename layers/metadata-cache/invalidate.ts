@@ -8,24 +8,22 @@ export const invalidate = (c: Cache, path: string | undefined): void => {
   const found = path === undefined ? undefined : whole(c, path)
   if (found === undefined) {
     cache.clear()
-    c.files.doubtAll()
     return
   }
+  // Whatever was asked for by a path, and is under way.
+  cache.space.changed = ++cache.stamp
   for (const name of found) {
     const { dir, inode } = name
     cache.forgetAttrs(dir)
     cache.forgetListing(dir)
-    dir.changed = ++cache.stamp
     if (inode !== undefined) {
-      c.files.doubt(inode)
+      cache.doubt(inode)
       cache.forgetInode(inode)
       cache.forgetBelow(inode)
       inode.changed = cache.stamp
     }
-    name.changed = cache.stamp
     name.until = 0
   }
-  cache.space.changed = ++cache.stamp
 }
 
 /** The name itself, and what it leads to if it is a link; undefined where the cache cannot tell. */

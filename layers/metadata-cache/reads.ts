@@ -43,9 +43,9 @@ type AboutOp = 'lookup' | 'getattr' | 'readlink' | 'access' | 'opendir' | 'readd
 interface Reader<O extends AboutOp> {
   /** @param r how the path led to the inode; undefined for a request on an open file */
   kept(inode: Inode, r: Resolved | undefined, req: Request<O>): Replied<O> | Failed | undefined
-  /** @param at when the request set out */
-  keep?(inode: Inode, reply: Reply<O>, at: number, req: Request<O>): void
-  keepFailed?(inode: Inode, failed: Failed, at: number, req: Request<O>): void
+  /** @param until how long it may be kept */
+  keep?(inode: Inode, reply: Reply<O>, until: number, req: Request<O>): void
+  keepFailed?(inode: Inode, failed: Failed, until: number, req: Request<O>): void
   /** It may move the access time. */
   readonly reads?: true
 }
@@ -77,8 +77,10 @@ const onInode = <O extends AboutOp>(
     const out = yield* send(req, inode, r)
     const still = r === undefined || (cache.freshAt(r.name, t) && cache.holds(r.name))
     if (!still || !inode.held || !cache.fresh(inode, t)) return out
-    if (out instanceof Failed) reader.keepFailed?.(inode, out, at, req)
-    else reader.keep?.(inode, out, at, req)
+    // Once its path may lead elsewhere, it may be about something else.
+    const until = Math.min(at + cache.limits.ttlMs, r === undefined ? Number.POSITIVE_INFINITY : r.until)
+    if (out instanceof Failed) reader.keepFailed?.(inode, out, until, req)
+    else reader.keep?.(inode, out, until, req)
     return out
   }
   hardened(ask)
@@ -184,17 +186,22 @@ const getattr = <O extends 'lookup' | 'getattr'>(
   }
 }
 
-const accessOf = (inode: Inode, at: number, ttlMs: number): (Failed | null | undefined)[] => {
-  if (inode.access !== undefined && at < inode.accessUntil) return inode.access
-  inode.access = []
-  inode.accessUntil = at + ttlMs
+/** Where to keep another of several facts that end together: as soon as the first of them does. */
+const accessOf = (inode: Inode, now: number, until: number): (Failed | null | undefined)[] => {
+  if (inode.access === undefined || now >= inode.accessUntil) {
+    inode.access = []
+    inode.accessUntil = until
+  }
+  inode.accessUntil = Math.min(inode.accessUntil, until)
   return inode.access
 }
-const xattrsOf = (inode: Inode, at: number, ttlMs: number): Map<string, Buffer | Failed> => {
-  if (inode.xattrs !== undefined && at < inode.xattrsUntil) return inode.xattrs
-  inode.xattrNames = undefined
-  inode.xattrs = new Map()
-  inode.xattrsUntil = at + ttlMs
+const xattrsOf = (inode: Inode, now: number, until: number): Map<string, Buffer | Failed> => {
+  if (inode.xattrs === undefined || now >= inode.xattrsUntil) {
+    inode.xattrNames = undefined
+    inode.xattrs = new Map()
+    inode.xattrsUntil = until
+  }
+  inode.xattrsUntil = Math.min(inode.xattrsUntil, until)
   return inode.xattrs
 }
 /** Writing to a file takes its capability away. */
@@ -226,9 +233,9 @@ export const reads = (c: Cache): ExtensionMap => ({
       if (inode.target === undefined || c.time >= inode.targetUntil) return undefined
       return new Replied<'readlink'>(inode.target)
     },
-    keep(inode, target, at) {
+    keep(inode, target, until) {
       inode.target = target
-      inode.targetUntil = at + c.cache.limits.ttlMs
+      inode.targetUntil = until
       c.cache.reweigh(inode)
     },
   }),
@@ -239,11 +246,11 @@ export const reads = (c: Cache): ExtensionMap => ({
       const known = c.time < inode.accessUntil ? inode.access?.[req.mask] : undefined
       return known === null ? DONE : known
     },
-    keep(inode, _nothing, at, req) {
-      accessOf(inode, at, c.cache.limits.ttlMs)[req.mask] = null
+    keep(inode, _nothing, until, req) {
+      accessOf(inode, c.time, until)[req.mask] = null
     },
-    keepFailed(inode, failed, at, req) {
-      if (DENIED.has(failed.errno)) accessOf(inode, at, c.cache.limits.ttlMs)[req.mask] = failed
+    keepFailed(inode, failed, until, req) {
+      if (DENIED.has(failed.errno)) accessOf(inode, c.time, until)[req.mask] = failed
     },
   }),
 
@@ -260,9 +267,9 @@ export const reads = (c: Cache): ExtensionMap => ({
       for (const [name, type] of inode.listing) entries.push({ name, type })
       return new Replied<'readdir'>(entries)
     },
-    keep(inode, entries, at) {
+    keep(inode, entries, until) {
       inode.listing = new Map(entries.map(({ name, type }) => [name, type]))
-      inode.listingUntil = at + c.cache.limits.ttlMs
+      inode.listingUntil = until
       c.cache.reweigh(inode)
     },
   }),
@@ -274,14 +281,14 @@ export const reads = (c: Cache): ExtensionMap => ({
       if (known === undefined || known instanceof Failed) return known
       return new Replied<'getxattr'>(Buffer.from(known))
     },
-    keep(inode, value, at, req) {
+    keep(inode, value, until, req) {
       if (strips(inode, req.name)) return
-      xattrsOf(inode, at, c.cache.limits.ttlMs).set(req.name, Buffer.from(value))
+      xattrsOf(inode, c.time, until).set(req.name, Buffer.from(value))
       c.cache.reweigh(inode)
     },
-    keepFailed(inode, failed, at, req) {
+    keepFailed(inode, failed, until, req) {
       if (!LASTING.has(failed.errno) || strips(inode, req.name)) return
-      xattrsOf(inode, at, c.cache.limits.ttlMs).set(req.name, failed)
+      xattrsOf(inode, c.time, until).set(req.name, failed)
       c.cache.reweigh(inode)
     },
   }),
@@ -292,15 +299,15 @@ export const reads = (c: Cache): ExtensionMap => ({
       if (known === undefined || known instanceof Failed) return known
       return new Replied<'listxattr'>([...known])
     },
-    keep(inode, names, at) {
+    keep(inode, names, until) {
       if (strips(inode, 'security.')) return
-      xattrsOf(inode, at, c.cache.limits.ttlMs)
+      xattrsOf(inode, c.time, until)
       inode.xattrNames = [...names]
       c.cache.reweigh(inode)
     },
-    keepFailed(inode, failed, at) {
+    keepFailed(inode, failed, until) {
       if (!LASTING.has(failed.errno) || strips(inode, 'security.')) return
-      xattrsOf(inode, at, c.cache.limits.ttlMs)
+      xattrsOf(inode, c.time, until)
       inode.xattrNames = failed
     },
   }),

@@ -20,7 +20,7 @@ export class Walker {
     readonly files: Files,
     watches: boolean,
   ) {
-    this.components = new Components(cache, files, watches)
+    this.components = new Components(cache, watches)
   }
 
   /** What is kept about `path`, if all of it still holds. Answers in the time of one look-up in a table. */
@@ -64,8 +64,8 @@ export class Walker {
     return name.state === POSITIVE && name.inode !== undefined && !(follow && name.type === S_IFLNK) ? name : undefined
   }
 
-  /** A request that set out at stamp `t` found that nothing is there under the last name of `path`, and no link either. */
-  missed(path: string, t: number): void {
+  /** A request that set out at stamp `t` and time `sent` found that nothing is there under the last name of `path`, and no link either. */
+  missed(path: string, t: number, sent: number): void {
     const { cache } = this
     const cut = cutOf(path)
     const dir = cut === -1 ? undefined : this.#directory(path, cut)
@@ -75,9 +75,8 @@ export class Walker {
     if (at.length > MAX_CHARS) return
     const name = cache.named(dir.inode, part)
     if (!cache.holds(name) || !cache.freshAt(name, t)) return
-    if (name.state !== NEGATIVE) cache.touch(name)
-    cache.setNegative(name, cache.clock.at + cache.limits.negativeTtlMs)
-    this.#remember(path, cache.memo.get(path), at, false, false, name, undefined, Math.min(dir.until, name.until))
+    cache.setNegative(name, sent + cache.limits.negativeTtlMs)
+    this.#remember(path, cache.memo.get(path), at, false, false, name, undefined, name.until)
   }
 
   /** The directory and the last name of a path that is spelt as they are, where that directory is known. */
@@ -177,7 +176,7 @@ export class Walker {
       }
       if (step === RAW || this.hasMoved(t0)) return RAW
       // A link that is to be followed is a longer way.
-      if (step.type !== S_IFLNK || !(follow || strict)) {
+      if (step.type !== S_IFLNK || !follow) {
         const until = Math.min(directory.until, step.until)
         const isLink = step.type === S_IFLNK
         return this.#remember(path, cache.memo.get(path), at, step.state !== NEGATIVE, isLink, step, undefined, until)
@@ -237,7 +236,7 @@ export class Walker {
           failed = Failed.of('ELOOP')
           break
         }
-        const target = yield* this.components.target(inode, at)
+        const target = yield* this.components.target(inode, at, until)
         if (target === RAW || target === '') return RAW
         if (inode.targetUntil < until) until = inode.targetUntil
         if (target.startsWith('/')) {

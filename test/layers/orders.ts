@@ -1,4 +1,5 @@
 // Every order in which the requests of two callers can arrive at the lower and be answered, one after the other.
+import type { ExecutionContext } from 'ava'
 import type { Caller } from '../../lib/context.js'
 import { runAsync } from '../../lib/driver/callback.js'
 import type { Exchange } from '../../lib/exchange.js'
@@ -140,6 +141,17 @@ export class Scene {
     const before = sum()
     act()
     return sum() - before
+  }
+}
+
+/** The stack says what the bare lower says. */
+export const agree = (t: ExecutionContext, scene: Scene, questions: readonly Asked[], when: string): void => {
+  for (const question of questions) {
+    t.is(
+      scene.ask(question),
+      scene.behind(question),
+      `${when}: ${question[0]} ${(question[1] as { path: string }).path}`,
+    )
   }
 }
 

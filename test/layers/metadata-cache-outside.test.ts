@@ -1,0 +1,231 @@
+// metadataCache: what is changed behind its back, and what of that `invalidate` and `watch` tell it.
+import { constants } from 'node:fs'
+import test from 'ava'
+import { type MetadataCache, type MetadataCacheOptions, metadataCache } from '../../layers/index.js'
+import type { Reply, Request } from '../../lib/index.js'
+import type { Lower } from '../../lib/lower.js'
+import {
+  Actor,
+  type Asked,
+  agree,
+  file,
+  get,
+  link,
+  list,
+  lstat,
+  mkdir,
+  open,
+  rename,
+  rmdir,
+  Scene,
+  set,
+  setattr,
+  stat,
+  symlink,
+  unlink,
+} from './orders.js'
+
+const { O_RDONLY, O_RDWR } = constants
+type Sink = Request<'watch'>['sink']
+
+interface Stage {
+  readonly scene: Scene
+  readonly cache: MetadataCache
+  /** Who watches each directory, and who has closed. */
+  readonly sinks: Map<string, Sink>
+  readonly closed: string[]
+}
+const TREE: readonly Asked[] = [
+  ...['/d', '/d/s', '/e'].map(mkdir),
+  ...['/d/f', '/d/g', '/d/s/x'].map(file),
+  symlink('d', '/l'),
+  symlink('d/f', '/to-f'),
+]
+/** The lower reports nothing by itself: that is up to each test. */
+const make = (options: MetadataCacheOptions = {}): Stage => {
+  const cache = metadataCache({ ttlMs: 60_000, ...options })
+  const sinks = new Map<string, Sink>()
+  const closed: string[] = []
+  const watched = (lower: Lower): Lower => {
+    const sync = ({ path, sink }: Request<'watch'>): Reply<'watch'> => {
+      sinks.set(path, sink)
+      return { close: () => void closed.push(path) } as Reply<'watch'>
+    }
+    const async = (req: Request<'watch'>, done: (bug: null, out: Reply<'watch'>) => void): void => done(null, sync(req))
+    return { ...lower, ops: { ...lower.ops, watch: { sync, async } as unknown as Lower['ops']['watch'] } }
+  }
+  return { scene: new Scene([cache], TREE, watched), cache, sinks, closed }
+}
+const there = (path: string): Asked => ['access', { path, mask: 0 }]
+const written = (scene: Scene, fd: number, text: string): void => {
+  const buffer = Buffer.from(text)
+  scene.ask(['write', { fd, buffer, offset: 0, length: buffer.length, position: 0 }])
+}
+
+interface Event {
+  readonly changes: readonly Asked[]
+  /** What `invalidate` is told; the names that are reported. */
+  readonly path: string
+  readonly reports: readonly string[]
+  readonly questions: readonly Asked[]
+}
+const events: Record<string, Event> = {
+  'a file is made': {
+    changes: [file('/d/n')],
+    path: '/d/n',
+    reports: ['n'],
+    questions: [there('/d/n'), lstat('/d/n'), list('/d'), lstat('/d')],
+  },
+  'a file is removed': {
+    changes: [unlink('/d/f')],
+    path: '/d/f',
+    reports: ['f'],
+    questions: [there('/d/f'), lstat('/d/f'), list('/d'), lstat('/d')],
+  },
+  'a file is changed': {
+    changes: [setattr('/d/f', { size: 9 }), set('/d/f')],
+    path: '/d/f',
+    reports: ['f'],
+    questions: [get('/d/f'), lstat('/d/f'), stat('/to-f')],
+  },
+  'a file is replaced': {
+    changes: [set('/d/g'), rename('/d/g', '/d/f')],
+    path: '/d/f',
+    reports: ['g', 'f'],
+    questions: [get('/d/f'), lstat('/d/f'), stat('/to-f'), list('/d')],
+  },
+  'a directory is replaced': {
+    changes: [unlink('/d/s/x'), rmdir('/d/s'), mkdir('/d/s'), file('/d/s/y')],
+    path: '/d/s',
+    reports: ['s'],
+    questions: [there('/d/s/x'), there('/d/s/y'), list('/d/s'), lstat('/d/s'), lstat('/d/s/x')],
+  },
+}
+for (const [what, { changes, path, reports, questions }] of Object.entries(events)) {
+  test(`${what}: asked about before, or just then`, (t) => {
+    for (const watch of [false, true]) {
+      // Each question under way at the time, and none.
+      for (const asked of [undefined, ...questions]) {
+        const { scene, cache, sinks } = make({ watch })
+        for (const question of [lstat('/d/none'), lstat('/'), ...questions]) scene.ask(question)
+        if (asked !== undefined) {
+          // So that it is asked below.
+          cache.invalidate()
+          scene.ask(lstat('/d/none'))
+          scene.ask(lstat(path))
+        }
+        const asking = asked && new Actor(scene, [asked])
+        asking?.step()
+        if (asking !== undefined && !asking.isDone) asking.step()
+        for (const change of changes) scene.behind(change)
+        if (watch) for (const name of reports) sinks.get('/d')?.change('rename', name)
+        else cache.invalidate(path)
+        asking?.until()
+        agree(t, scene, questions, `${asked?.[0]}, ${watch}`)
+      }
+    }
+  })
+}
+
+test('all beneath a directory is forgotten with it', (t) => {
+  const { scene, cache } = make()
+  const questions = [there('/d/s/x'), there('/d/s/y'), get('/d/s/x'), stat('/l/s/x')]
+  agree(t, scene, [...questions, lstat('/d')], 'before')
+  for (const change of [set('/d/s/x'), file('/d/s/y')]) scene.behind(change)
+  cache.invalidate('/d')
+  agree(t, scene, questions, 'after')
+  for (const change of [unlink('/d/s/y'), unlink('/d/s/x')]) scene.behind(change)
+  agree(t, scene, [stat('/l')], 'a link to it')
+  cache.invalidate('/l')
+  agree(t, scene, questions, 'by a link to it')
+})
+
+test('what is forgotten is asked for once, and all else is kept', (t) => {
+  const { scene, cache } = make()
+  const all = ['/d/f', '/d/g', '/d/s', '/d/s/x', '/e'].map(lstat)
+  for (const asked of all) scene.ask(asked)
+  cache.invalidate('/d/f')
+  const requests = () =>
+    scene.count(['lookup', 'getattr'], () => {
+      for (const asked of all) scene.ask(asked)
+    })
+  t.is(requests(), 1)
+  t.is(requests(), 0)
+})
+
+test('an attribute of an open file is asked for when it is forgotten', (t) => {
+  for (const watch of [false, true]) {
+    const { scene, cache, sinks } = make({ watch })
+    scene.ask(lstat('/d/f'))
+    const fd = scene.raw(open('/d/f', O_RDONLY)) as number
+    const asking = new Actor(scene, [['getxattr', { path: '', fd, name: 'user.a', follow: true }]])
+    asking.until('getxattr')
+    asking.step()
+    scene.behind(set('/d/f'))
+    if (watch) sinks.get('/d')?.change('change', 'f')
+    else cache.invalidate('/d/f')
+    asking.until()
+    t.is(asking.said[0], 'ENODATA')
+    t.is(scene.ask(get('/d/f')), "'new'", String(watch))
+  }
+})
+
+test('what was opened by a name that was another file’s is known for that one', (t) => {
+  const told: Record<string, (stage: Stage) => void> = {
+    'by its name': ({ cache }) => cache.invalidate('/d/f'),
+    'by its directory': ({ cache }) => cache.invalidate('/d'),
+    everything: ({ cache }) => cache.invalidate(),
+    'as a report': ({ sinks }) => sinks.get('/d')?.change('rename', 'f'),
+    'as a report of who knows what': ({ sinks }) => sinks.get('/d')?.change('rename', null),
+    'as an error': ({ sinks }) => sinks.get('/d')?.error('EIO'),
+  }
+  for (const [how, tell] of Object.entries(told)) {
+    const stage = make({ watch: true })
+    const { scene } = stage
+    for (const path of ['/d', '/d/f']) scene.ask(lstat(path))
+    for (const change of [rename('/d/g', '/d/f'), link('/d/f', '/e/h')]) scene.behind(change)
+    const fd = scene.raw(open('/d/f', O_RDWR)) as number
+    tell(stage)
+    for (const text of ['one', 'three']) {
+      agree(t, scene, ['/e/h', '/d/f'].map(lstat), `${how}, ${text}`)
+      written(scene, fd, text)
+    }
+    agree(t, scene, ['/e/h', '/d/f'].map(lstat), how)
+    scene.ask(['release', { fd }])
+    agree(t, scene, ['/e/h', '/d/f'].map(lstat), `${how}, closed`)
+  }
+})
+
+test('a directory is watched once, and no longer than it is kept', (t) => {
+  const { scene, cache, sinks, closed } = make({ watch: true })
+  for (const path of ['/d/f', '/d/g', '/d/s/x', '/d']) scene.ask(lstat(path))
+  t.is(scene.sent.watch, 3)
+  t.deepEqual([...sinks.keys()].sort(), ['/', '/d', '/d/s'])
+  cache.invalidate('/d/s')
+  t.deepEqual(closed, ['/d/s'])
+  scene.ask(lstat('/d/s/x'))
+  t.is(scene.sent.watch, 4)
+  cache.invalidate()
+  t.deepEqual(closed.sort(), ['/', '/d', '/d/s', '/d/s'])
+})
+
+test('a descriptor is asked once which file it is', (t) => {
+  const { scene, cache } = make()
+  scene.ask(lstat('/d/f'))
+  const fd = scene.raw(open('/d/f', O_RDWR)) as number
+  const asked = () => {
+    cache.invalidate()
+    scene.ask(lstat('/d/none'))
+  }
+  t.is(scene.count(['getattr'], asked), 1)
+  t.is(scene.count(['getattr'], asked), 0)
+  scene.ask(['release', { fd }])
+})
+
+test('the root is watched as any directory', (t) => {
+  const { scene, sinks } = make({ watch: true })
+  t.is(scene.ask(lstat('/n')), 'ENOENT')
+  scene.behind(file('/n'))
+  sinks.get('/')?.change('rename', 'n')
+  agree(t, scene, [lstat('/n'), list('/')], 'made')
+})
