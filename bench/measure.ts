@@ -28,9 +28,11 @@ export interface Timing {
   readonly name: string
   /** Median of one operation, in nanoseconds. */
   readonly ns: number
+  /** The same of the whole process's CPU time: what others take from it meanwhile is not in it. */
+  readonly cpuNs: number
   /** Wall time against the baseline's in the same round. */
   readonly ratio: { readonly median: number; readonly min: number; readonly max: number }
-  /** The same of the whole process's CPU time: what a busy machine disturbs less. */
+  /** The same of CPU time: what a busy machine disturbs less. */
   readonly cpuRatio: number
 }
 
@@ -127,6 +129,7 @@ export const measure = async (work: Work, { warmUpMs, budgetMs, minRounds, maxRo
     return {
       name: contender.name,
       ns: median(own.map(({ wallNs }) => wallNs)) / ops,
+      cpuNs: median(own.map(({ cpuNs }) => cpuNs)) / ops,
       ratio: { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) },
       cpuRatio: median(against(({ cpuNs }) => cpuNs)),
     }

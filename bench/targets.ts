@@ -13,7 +13,10 @@ interface RatioTarget extends On {
   readonly kind: 'ratio'
   readonly contender: string
 }
-/** Nanoseconds that a contender takes more than the baseline for one operation, at most `bound`. */
+/**
+ * Nanoseconds that a contender takes more than the baseline for one operation, at most `bound`. Of CPU time: unlike a ratio, a
+ * difference of wall times is twice as great where something else has half of the processor.
+ */
 interface ExtraTarget extends On {
   readonly kind: 'extra'
   readonly contender: string
@@ -185,5 +188,5 @@ const measured = (target: Target, { timings, facts }: Result): number | undefine
   const timing = timings.find(({ name }) => name === target.contender)
   if (target.kind === 'ratio') return timing?.ratio.median
   const base = timings[0]
-  return timing && base && timing.ns - base.ns
+  return timing && base && timing.cpuNs - base.cpuNs
 }
