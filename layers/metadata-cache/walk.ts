@@ -1,5 +1,5 @@
 /** Path resolution over what is kept, which asks below for what is not. namei of a cache. */
-import { type Asking, type Dentry, Failed, S_IFDIR, S_IFLNK, type Stats, uncurryThis } from '../../lib/layer.js'
+import { type Asking, type Dentry, Failed, S_IFDIR, S_IFLNK, type Stats } from '../../lib/layer.js'
 import { RAW, type Want } from './asking.js'
 import { Components } from './components.js'
 import type { DCache } from './dcache.js'
@@ -11,7 +11,6 @@ const MAX_LINKS = 40
 /** Longer paths are left to the lower: it knows best which of them are too long. */
 const MAX_CHARS = 1024
 const LOOP = Failed.of('ELOOP')
-const startsWith = uncurryThis(String.prototype.startsWith as (this: string, head: string) => boolean)
 
 export class Walker {
   readonly components: Components
@@ -126,11 +125,15 @@ export class Walker {
   /** The directory that was found last, by its own name, and that name without a slash after it. */
   #last: Resolved | undefined
   #lastText = ''
+  /** Every path in it, and no other, is between these: `0` comes after `/`. */
+  #lastFrom = '/'
+  #lastTo = '0'
 
   /** What is known of the directory of a path that ends at `cut`. */
   #directory(path: string, cut: number): Resolved | undefined {
     const last = this.#last
-    if (last !== undefined && cut === this.#lastText.length && startsWith(path, this.#lastText)) {
+    // By `<` and `<=`: `startsWith` takes some 3 ns a character.
+    if (last !== undefined && cut === this.#lastText.length && this.#lastFrom <= path && path < this.#lastTo) {
       if (this.#holds(last) && this.cache.clock.now() < last.until) {
         last.name.used = true
         return last
@@ -142,6 +145,8 @@ export class Walker {
     if (isAt(r, text)) {
       this.#last = r
       this.#lastText = text
+      this.#lastFrom = `${text}/`
+      this.#lastTo = `${text}0`
     }
     return r
   }

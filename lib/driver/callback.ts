@@ -57,8 +57,9 @@ const rise = (
   replaced: Replaced | undefined,
   passedAt: number,
   cx: Context,
+  heard: Verdict<Op> | typeof UNHEARD,
 ): Out | typeof LEFT => {
-  const value = unwind(plan, from, at, out, req, replaced, passedAt, cx)
+  const value = unwind(plan, from, at, out, req, replaced, passedAt, cx, heard)
   if (!(value instanceof Again)) return value
   left.again = value
   return LEFT
@@ -302,7 +303,7 @@ class Run {
       const wasBusy = x.busy
       x.busy = true
       try {
-        value = unwind(plan, this.top, this.#at, out, this.#req, this.#replaced, this.#passedAt, this.cx)
+        value = unwind(plan, this.top, this.#at, out, this.#req, this.#replaced, this.#passedAt, this.cx, UNHEARD)
       } catch (thrown) {
         x.busy = wasBusy
         this.done(thrown, undefined)

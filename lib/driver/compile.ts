@@ -83,19 +83,22 @@ const rise = ({ steps, opens, writes, watched }: Plan, at: number): string => {
   if (opens) text += `if (typeof out === 'number') x.opened(out, req, ${at === steps.length}); `
   if (writes) text += 'x.epoch++; '
   if (watched && at > 0) text += `answered.by = ${at === steps.length ? 'undefined' : `steps[${at}].layer`}; `
-  let errors = false
+  let errors = ''
   let replies = ''
   for (let k = at - 1; k >= 0; k--) {
     const { ext } = steps[k] as Step
-    if (ext.error !== undefined) errors = true
+    // Most let it pass.
+    if (ext.error !== undefined) {
+      errors += `v = h${k}.error(out.errno, req, cx); if (v !== NEXT) return unwind(x, plan, 0, ${k + 1}, out, req, undefined, -1, cx, v); `
+    }
     if (ext.reply === undefined) continue
     replies += `out = h${k}.reply(out, req, cx); `
     // It may have been refused.
     if (isHeard(steps, k)) {
-      replies += `if (out instanceof Failed) return unwind(x, plan, 0, ${k}, out, req, undefined, -1, cx); `
+      replies += `if (out instanceof Failed) return unwind(x, plan, 0, ${k}, out, req, undefined, -1, cx, UNHEARD); `
     }
   }
-  if (errors) text += `if (out instanceof Failed) return unwind(x, plan, 0, ${at}, out, req, undefined, -1, cx); `
+  if (errors !== '') text += `if (out instanceof Failed) { ${errors}return out } `
   else if (replies !== '') text += 'if (out instanceof Failed) return out; '
   return `${text}${replies}return out`
 }

@@ -121,7 +121,7 @@ const resume = (
   if (plan.writes) x.epoch++
   if (!plan.hasUp || at === from) return out as Out
   if (plan.watched) answered.by = isAnswered ? (steps[at] as Step).layer : undefined
-  return rise(x, plan, from, at, out as Out, req, replaced, passedAt, cx)
+  return rise(x, plan, from, at, out as Out, req, replaced, passedAt, cx, UNHEARD)
 }
 
 /** The way up from just above step `at`. */
@@ -135,15 +135,16 @@ const rise = (
   replaced: Replaced | undefined,
   passedAt: number,
   cx: Context,
+  heard: Verdict<Op> | typeof UNHEARD,
 ): Out => {
-  let value = unwind(plan, from, at, out, req, replaced, passedAt, cx)
+  let value = unwind(plan, from, at, out, req, replaced, passedAt, cx, heard)
   while (value instanceof Again) {
     const { at: again, req: seen } = value
     const { ext, index } = plan.steps[again] as Step
     const made = runAround(x, (ext.around as NonNullable<typeof ext.around>)(seen as never, cx), index, cx)
     if (plan.opens && typeof made === 'number') x.opened(made, seen as Request<'open'>, false)
     if (plan.watched) answered.by = (plan.steps[again] as Step).layer
-    value = unwind(plan, from, again, made, seen, replaced, passedAt, cx)
+    value = unwind(plan, from, again, made, seen, replaced, passedAt, cx, UNHEARD)
   }
   return value
 }

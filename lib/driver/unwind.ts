@@ -2,7 +2,7 @@
 import type { Context } from '../context.js'
 import { type Exchange, notAVerdict, type Plan, type Step } from '../exchange.js'
 import type { Op, Reply, Request } from '../op.js'
-import { AROUND, Failed, NEXT, PASSTHROUGH, Replied } from '../verdict.js'
+import { AROUND, Failed, NEXT, PASSTHROUGH, Replied, type Verdict } from '../verdict.js'
 
 /** A request that step `at` replaced on the way down, the last one first. Links, not an array: those have setters. */
 export interface Replaced {
@@ -22,6 +22,7 @@ export class Again {
 /**
  * Take `out` from just above step `at` up to step `from`.
  * @param passedAt the step that said PASSTHROUGH: below it only pinned layers were asked; -1 means none did
+ * @param heard what the `error` hook just above has said already, or UNHEARD
  */
 export const unwind = (
   plan: Plan,
@@ -32,8 +33,10 @@ export const unwind = (
   replaced: Replaced | undefined,
   passedAt: number,
   cx: Context,
+  heard: Verdict<Op> | typeof UNHEARD,
 ): Reply<Op> | Failed | Again => {
   let value = out
+  let said = heard
   let seen = req
   let last = replaced
   for (let k = at - 1; k >= from; k--) {
@@ -43,7 +46,8 @@ export const unwind = (
     const { ext } = step
     if (value instanceof Failed) {
       if (ext.error === undefined) continue
-      const verdict = ext.error(value.errno, seen, cx)
+      const verdict = said === UNHEARD ? ext.error(value.errno, seen, cx) : said
+      said = UNHEARD
       if (verdict === NEXT || verdict === PASSTHROUGH) continue
       if (verdict instanceof Replied) value = verdict.value
       else if (verdict instanceof Failed) value = verdict

@@ -1,7 +1,8 @@
 /** exists: an access request with no mask, whose failure is an answer. */
 
 import { promisify } from 'node:util'
-import { runSync } from '../driver/sync.js'
+import { syncPlan } from '../driver/sync.js'
+import type { RunPlan } from '../exchange.js'
 import { accessOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { type Fn, type Method, request } from './method.js'
@@ -10,16 +11,19 @@ import { contextOf } from './view.js'
 
 export const exists: Method = {
   ops: ['access'],
-  sync: (v) =>
-    function existsSync(path: unknown) {
+  sync: (v) => {
+    let run: RunPlan | undefined
+    return function existsSync(path: unknown) {
       let at: string
       try {
         at = pathOf(path)
       } catch {
         return false
       }
-      return !(runSync(v.x, 'access', accessOf(at, 0), contextOf(v)) instanceof Failed)
-    },
+      run ??= syncPlan(v.x, 'access')
+      return !(run(accessOf(at, 0), contextOf(v)) instanceof Failed)
+    }
+  },
   callback: (v) => {
     const exists: Fn = (path: unknown, callback: unknown) => {
       const cb = callbackOf(callback)

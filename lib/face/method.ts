@@ -1,6 +1,7 @@
 import { runAsync } from '../driver/callback.js'
-import { runPromise } from '../driver/promise.js'
-import { runSync } from '../driver/sync.js'
+import { promisePlan } from '../driver/promise.js'
+import { syncPlan } from '../driver/sync.js'
+import type { RunPlan } from '../exchange.js'
 import type { Op, Reply, Request } from '../op.js'
 import { Failed } from '../verdict.js'
 import { fsError } from './errors.js'
@@ -95,14 +96,20 @@ export const single = <O extends Op>(def: Single<O>, conventions: { promise?: fa
     })
     deferred = false
   }
-  const sync = (v: View) => (a?: Arg, b?: Arg, c?: Arg) => {
-    const req = any.parse(v, a, b, c)
-    const out = runSync(v.x, choose === undefined ? op : choose(req), req, contextOf(v))
-    if (out instanceof Failed) {
-      if (mends?.(out, a, b)) return undefined
-      throw errorOf(any, out, a, b)
+  const sync = (v: View) => {
+    // Found once: every method is this function, and no cache of V8's would help it to find one of so many plans.
+    let run: RunPlan | undefined
+    return (a?: Arg, b?: Arg, c?: Arg) => {
+      const req = any.parse(v, a, b, c)
+      if (choose !== undefined) run = syncPlan(v.x, choose(req))
+      else if (run === undefined) run = syncPlan(v.x, op)
+      const out = run(req, contextOf(v))
+      if (out instanceof Failed) {
+        if (mends?.(out, a, b)) return undefined
+        throw errorOf(any, out, a, b)
+      }
+      return value === undefined ? out : value(out, req, a, b)
     }
-    return value === undefined ? out : value(out, req, a, b)
   }
   const ops = def.ops ?? [def.op]
   if (conventions.promise === false) return { ops, sync, callback }
@@ -110,16 +117,19 @@ export const single = <O extends Op>(def: Single<O>, conventions: { promise?: fa
     ops,
     sync,
     callback,
-    promise: (v) => async (a?: Arg, b?: Arg, c?: Arg) => {
-      const req = any.parse(v, a, b, c)
-      const pending = runPromise(v.x, choose === undefined ? op : choose(req), req, contextOf(v))
-      const out = pending instanceof Promise ? await pending : pending
-      if (out instanceof Failed) {
-        // An Error shows who awaits, which is known only later.
-        if (!(pending instanceof Promise)) await undefined
-        throw errorOf(any, out, a, b)
+    promise: (v) => {
+      const plan = v.x.plans[op]
+      return async (a?: Arg, b?: Arg, c?: Arg) => {
+        const req = any.parse(v, a, b, c)
+        const pending = promisePlan(v.x, choose === undefined ? plan : v.x.plans[choose(req)], req, contextOf(v))
+        const out = pending instanceof Promise ? await pending : pending
+        if (out instanceof Failed) {
+          // An Error shows who awaits, which is known only later.
+          if (!(pending instanceof Promise)) await undefined
+          throw errorOf(any, out, a, b)
+        }
+        return value === undefined ? out : value(out, req, a, b)
       }
-      return value === undefined ? out : value(out, req, a, b)
     },
   }
 }
