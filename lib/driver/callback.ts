@@ -45,6 +45,8 @@ const leave = (
 ): typeof LEFT => {
   left.at = at
   left.heard = heard
+  // Of a request that was left, and whose caller then came to the end of the stack: it is nothing to this one.
+  left.again = undefined
   return LEFT
 }
 const rise = (

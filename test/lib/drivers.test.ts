@@ -1,7 +1,7 @@
 /** One plan, three drivers: what hooks say, and what comes of it. */
 import test from 'ava'
 import type { Context } from '../../lib/context.js'
-import { interpretHead, runAsync } from '../../lib/driver/callback.js'
+import { begin, interpretHead, LEFT, runAsync } from '../../lib/driver/callback.js'
 import { runPromise } from '../../lib/driver/promise.js'
 import { interpretPlan, runSync } from '../../lib/driver/sync.js'
 import type { Exchange } from '../../lib/exchange.js'
@@ -528,4 +528,30 @@ test('fail takes codes and numbers of either sign, and nothing else', (t) => {
   t.is(fail('ENOENT'), fail(2))
   t.throws(() => fail('ENOSUCH'), { message: /no such errno/ })
   t.throws(() => fail(99999), { message: /no such errno/ })
+})
+
+test('a request that was left, and then given up, is not gone on with in the place of another', async (t) => {
+  const seen: string[] = []
+  const above = layer('above', {
+    readlink: {
+      request: () => NEXT,
+      error: () => AROUND,
+      *around(req) {
+        seen.push(`again ${req.path}`)
+        return yield* attempt('readlink', { path: `${req.path}-again` })
+      },
+    },
+  })
+  const below = layer('below', {
+    readlink: { request: (req) => (req.path === '/given-up' ? Failed.of('ELOOP') : NEXT) },
+  })
+  const { exchange } = compose({ ...bare, lower: fakeLower('later') }, [above, below])
+  const cx = exchange.context(exchange.caller)
+  // As where the caller's stack ends between the two.
+  t.is(begin(exchange, exchange.plans.readlink, { path: '/given-up' }, cx), LEFT)
+  const out = await new Promise((resolve) =>
+    runAsync(exchange, 'readlink', { path: '/other' }, cx, (_, got) => resolve(got)),
+  )
+  t.is(out, '/other')
+  t.deepEqual(seen, [])
 })
