@@ -19,23 +19,21 @@ export const LEADS = 128
 export const PLAIN = 256
 
 const Bytes = Uint8Array
-const exec = uncurryThis(RegExp.prototype.exec as (this: RegExp, text: string) => unknown)
 const lastIndexOf = uncurryThis(String.prototype.lastIndexOf as (this: string, part: string) => number)
 const slice = uncurryThis(String.prototype.slice as (this: string, from: number, to: number) => string)
 const charCodeAt = uncurryThis(String.prototype.charCodeAt)
 const SLASH = 47
 const DOT = 46
-/** An empty name, `.` or `..`. */
-const ODD = /\/\.{0,2}(?:\/|$)/
 /** Whether `path` is spelled as a canonical one is: names and single slashes only. What stands there may still be a link. */
 const isPlain = (path: string): boolean => {
   if (charCodeAt(path, 0) !== SLASH) return false
   for (let at = 0; at < path.length; at++) {
     if (charCodeAt(path, at) !== SLASH) continue
-    const next = charCodeAt(path, at + 1)
-    // Few paths have a name that begins with a dot, and the expression costs more than all the rest.
-    if (next === DOT) return exec(ODD, path) === null
-    if (next === SLASH || at + 1 === path.length) return false
+    // An empty name, `.` or `..`.
+    let end = at + 1
+    if (charCodeAt(path, end) === DOT) end++
+    if (charCodeAt(path, end) === DOT && end === at + 2) end++
+    if (end === path.length || charCodeAt(path, end) === SLASH) return false
   }
   return true
 }

@@ -14,13 +14,21 @@ const SLASH = 47
 // `s`: a name may hold a line feed, which picomatch's `.` would not match.
 const OPTIONS = { dot: true, nonegate: true, flags: 's' } as const
 
-const beneath = (path: string, directory: string): boolean =>
-  directory === '/' || (startsWith(path, directory) && path[directory.length] === '/')
+const beneath = (path: string, directory: string): boolean => {
+  const { length } = directory
+  return directory === '/' || (length < path.length && path[length] === '/' && startsWith(path, directory))
+}
 
 /** What a policy's rule says about a path. */
 export abstract class Pattern {
   /** @param head the directory that all it matches is at or beneath, as far as its names are literal; '' where that is any */
-  constructor(readonly head: string) {}
+  constructor(readonly head: string) {
+    this.#from = head === '/' ? head : `${head}/`
+    this.#to = head === '/' ? '0' : `${head}0`
+  }
+  /** Every path beneath the head, and no other, is between these: `0` comes after `/`. `startsWith` takes 3 ns a character. */
+  readonly #from: string
+  readonly #to: string
 
   matches(path: string): boolean {
     return this.#isOfHead(path) && this.matchesHere(path)
@@ -34,7 +42,7 @@ export abstract class Pattern {
     return this.#isOfHead(path) && this.coversHere(path)
   }
   #isOfHead(path: string): boolean {
-    return this.head === '' || path === this.head || beneath(path, this.head)
+    return this.head === '' || path === this.head || (this.#from <= path && path < this.#to)
   }
 
   /** The same of what is at or beneath the head, for those who know that it is. */
