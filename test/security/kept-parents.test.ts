@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { beneath } from '../../lib/lower/safe-path/index.js'
+import { beneath, canonicalOnly } from '../../lib/lower/safe-path/index.js'
 import { Kept } from '../../lib/lower/safe-path/kept.js'
 import { KernelResolver } from '../../lib/lower/safe-path/kernel.js'
+import { Parents } from '../../lib/lower/safe-path/parents.js'
 import type { Resolver } from '../../lib/lower/safe-path/resolver.js'
+import { Walker } from '../../lib/lower/safe-path/walker.js'
 import { native } from '../../lib/native/index.js'
 import { Failed } from '../../lib/verdict.js'
 import { fc } from '../fc.js'
@@ -121,6 +123,71 @@ own(title('after any change, the answers are those of a walk'), (t) => {
     { numRuns: 60 },
   )
   t.true(kept >= 3, `${kept}`)
+})
+
+// Without system calls, what is held is asked where it is.
+const walker = (() => {
+  const all = beneath('/', {
+    policy: { absolute: () => ELOOP, none: true, escape: ELOOP },
+    native: false,
+    unsafe: false,
+  })
+  return all instanceof Failed || !(all.strict instanceof Walker) ? undefined : all.strict
+})()
+;(walker === undefined ? test.skip : test.serial)('after any change, /proc tells what a walk would find', (t) => {
+  const root = place(t)
+  const walking = walker as Walker
+  const by = new Parents(walking)
+  let there = 0
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 12 }), (changes) => {
+      rmSync(root, { recursive: true })
+      for (const name of names.slice(0, 3)) mkdirSync(join(root, name, 'b'), { recursive: true })
+      mkdirSync(join(root, 'a/c'))
+      writeFileSync(join(root, 'a/b/f'), '1')
+      writeFileSync(join(root, 'b/f'), '2')
+      for (const one of changes) {
+        apply(root, one)
+        for (const path of paths) {
+          const says = told(by, join(root, path))
+          t.deepEqual(says, told(walking, join(root, path)))
+          if (says.exists === undefined) there++
+        }
+      }
+    }),
+    { numRuns: 60 },
+  )
+  t.true(there > 100, `${there}`)
+})
+
+;(walker === undefined ? test.skip : test.serial)('by /proc too, times and owners of a link are its own', (t) => {
+  const root = place(t)
+  const all = canonicalOnly(false)
+  if (all instanceof Failed) return t.fail(all.errno)
+  const { ops } = all
+  mkdirSync(join(root, 'd'))
+  const path = join(root, 'd', 'link')
+  const target = join(root, 'f')
+  writeFileSync(target, '1')
+  nodeFs.utimesSync(target, 7, 7)
+  symlinkSync(target, path)
+  const set = (at: string, attributes: Parameters<Kept['calls']['setattrAt']>[2], follow: boolean) =>
+    ops.setattr.sync({
+      path: at,
+      dentry: { path: at, exists: true, isLink: false, security: undefined },
+      follow,
+      set: attributes,
+    })
+  t.is(set(path, times(3), false), undefined)
+  t.is(nodeFs.lstatSync(path).mtimeMs, 3000)
+  const { uid, gid } = nodeFs.lstatSync(path)
+  t.is(set(path, { uid, gid }, false), undefined)
+  t.is((set(path, times(4), true) as Failed | undefined)?.errno, 'ELOOP')
+  // Only the directory that the name is in may be gone through.
+  symlinkSync('d', join(root, 'e'))
+  t.is((set(join(root, 'e', 'link'), times(5), false) as Failed | undefined)?.errno, 'ELOOP')
+  t.is(nodeFs.lstatSync(path).mtimeMs, 3000)
+  t.is(nodeFs.statSync(target).mtimeMs, 7000)
 })
 
 own(title('what was removed and made anew is found again'), (t) => {

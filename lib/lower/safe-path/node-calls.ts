@@ -2,6 +2,7 @@
 import type { Buffer } from 'node:buffer'
 import type { Attributes, Entry, Stats } from '../../op.js'
 import { decodePath, encodePath } from '../../path-bytes.js'
+import { indexOf } from '../../primordials.js'
 import { fromPrecise } from '../../stats.js'
 import { Failed } from '../../verdict.js'
 import { failureOf } from '../node-fs/failure.js'
@@ -53,6 +54,11 @@ const lstatOf = (path: Named, precise: boolean): Stats | Failed =>
     }
     return fs.lstatSync(path, NO_THROW) ?? ENOENT
   })
+
+const textOf = (link: Named): string => {
+  const text = fs.readlinkSync(link)
+  return indexOf(text, '\ufffd') === -1 ? text : decodePath(fs.readlinkSync(link, 'buffer'))
+}
 
 /** How files are held: the only difference between what is safe and what is not. */
 interface Holding {
@@ -126,7 +132,7 @@ export const nodeCalls = (unsafe: boolean): Calls => {
     enter: (dir, name) => (isPlain(name) ? holding.enter(join(at(dir), name)) : EINVAL),
     hold: (dir, name) => (isPlain(name) ? holding.hold(join(at(dir), name)) : EINVAL),
     lstat: (dir, name, precise) => (isPlain(name) ? lstatOf(join(at(dir), name), precise) : EINVAL),
-    readlink: (dir, name) => on(dir, name, (link) => decodePath(fs.readlinkSync(link, 'buffer'))),
+    readlink: (dir, name) => on(dir, name, textOf),
     open: (dir, name, flags, mode) => on(dir, name, (file) => fs.openSync(file, flags | O_NOFOLLOW, mode)),
     linkFd: () => ENOSYS,
     link: (dir, name, newDir, newName) =>
@@ -147,8 +153,18 @@ export const nodeCalls = (unsafe: boolean): Calls => {
     tmpfile: (held, flags, mode) => tried(() => fs.openSync(path(held), (flags & ~O_CREAT) | O_TMPFILE, mode)),
     statfs: (held) => tried(() => fs.statfsSync(path(held))),
     readdir: (held): Entry[] | Failed => tried(() => entriesOf(path(held))),
-    setsAt: () => false,
-    setattrAt: () => ENOSYS,
+    setsAt: ({ size, mode, uid, gid, atime, mtime, atimeNs, mtimeNs }, follow) => {
+      if (follow || size !== undefined || mode !== undefined) return false
+      if (atimeNs !== undefined || mtimeNs !== undefined) return false
+      const owns = uid !== undefined || gid !== undefined
+      return owns ? atime === undefined && mtime === undefined : atime !== undefined && mtime !== undefined
+    },
+    setattrAt: (dir, name, { uid = -1, gid = -1, atime, mtime }) =>
+      on(dir, name, (file) => {
+        if (atime === undefined || mtime === undefined) fs.lchownSync(file, uid, gid)
+        else fs.lutimesSync(file, givenTime(atime), givenTime(mtime))
+        return undefined
+      }),
     getxattrAt: undefined,
     getxattr: () => ENOTSUP,
     setxattr: () => ENOTSUP,

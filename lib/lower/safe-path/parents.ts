@@ -13,10 +13,10 @@ import { Failed } from '../../verdict.js'
 import { failureOf } from '../node-fs/failure.js'
 import { originalFs as fs } from '../original-fs.js'
 import type { Calls, Held } from './calls.js'
-import { isPlain, lastOf, parentOf } from './names.js'
+import { isCanonical, isPlain, lastOf, parentOf } from './names.js'
 import { O_PATH } from './node-calls.js'
 import { accessHeld, type Resolver, type Seeker } from './resolver.js'
-import type { Walker } from './walker.js'
+import { dentry, type Walker } from './walker.js'
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW } = fs.constants
 const ENOENT = Failed.of('ENOENT')
@@ -195,8 +195,18 @@ export class Parents implements Resolver {
     )
   }
 
+  /** Kept held too: who lists a directory most likely goes on to what is in it. */
+  directory(path: Path): Held | undefined {
+    if (!isCanonical(path)) return undefined
+    const held = this.#directory(path)
+    return held instanceof Failed ? undefined : held
+  }
+
   access(path: Path, mask: number): Failed | undefined {
-    return accessHeld(this, path, mask)
+    // That it is there takes no holding.
+    if (mask !== 0) return accessHeld(this, path, mask)
+    const stats = this.stat(path, true, false)
+    return stats instanceof Failed ? stats : undefined
   }
 
   place(path: Path): Seeker | Failed {
@@ -204,7 +214,17 @@ export class Parents implements Resolver {
   }
 
   resolve(path: Path, follow: boolean): Dentry | Failed {
-    return this.walker.resolve(path, follow)
+    if (!isCanonical(path)) return this.walker.resolve(path, follow)
+    // A canonical path without a link in it leads to itself.
+    const dir = this.parent(path)
+    if (dir instanceof Failed) return this.walker.resolve(path, follow)
+    const name = lastOf(path)
+    const stats = name === '' ? this.calls.stat(dir, false) : this.calls.lstat(dir, name, false)
+    this.release(dir)
+    if (stats === ENOENT) return dentry(path, false, false)
+    if (stats instanceof Failed) return stats
+    const isLink = (stats.mode & S_IFMT) === S_IFLNK
+    return isLink && follow ? this.walker.resolve(path, true) : dentry(path, true, isLink)
   }
 }
 
