@@ -13,6 +13,7 @@ import {
 import { timesOf } from './copy-up.js'
 import { RESERVED } from './marks.js'
 import { join, type Node, type Origin } from './node.js'
+import { isCopy } from './same.js'
 import type { Tree } from './tree.js'
 
 export interface Change {
@@ -107,7 +108,7 @@ function* entry(
     const first = !out.some((other) => other.type === 'renamed' && other.from === from)
     if (first && !(source instanceof Failed) && (yield* isHidden(tree, from))) {
       deleted()
-      const contents = !sameContents(source, stats)
+      const contents = !(yield* isCopy(tree.upper.asSelf, tree.at(node), stats, from, source))
       out.push({ ...now, type: 'renamed', from, before: source.size, contents: contents || !sameRights(source, stats) })
       return
     }
@@ -117,7 +118,7 @@ function* entry(
     out.push({ ...now, type: 'added', before: 0, contents: true })
     return
   }
-  const contents = !sameContents(old, stats)
+  const contents = !(yield* isCopy(tree.upper.asSelf, tree.at(node), stats, beneath as Path, old))
   if (contents || !sameRights(old, stats)) out.push({ ...now, type: 'modified', before: old.size, contents })
 }
 
@@ -128,8 +129,6 @@ function* isHidden(tree: Tree, path: Path): Asking<boolean> {
 }
 
 const sameRights = (a: Stats, b: Stats): boolean => a.mode === b.mode && a.uid === b.uid && a.gid === b.gid
-/** A copy has the times of what it was copied from, until it is written. */
-const sameContents = (a: Stats, b: Stats): boolean => a.size === b.size && Math.abs(a.mtimeMs - b.mtimeMs) < 1
 
 /** Where the lower is no longer as it was when the changes were begun: paths of the lower, each once. */
 export function* conflictsOf(tree: Tree, details: readonly Detail[]): Asking<Path[]> {

@@ -72,6 +72,44 @@ test('says what has changed', async (t) => {
   ])
 })
 
+test('a change is seen, and kept, that left the size and the times as they were', async (t) => {
+  const lower = memory()
+  for (const name of ['written', 'written-late', 'opened', 'tagged', 'untagged', 'rights']) {
+    lower.writeFileSync(`/${name}`, `${'x'.repeat(300_000)} ${name} one`)
+    lower.utimesSync(`/${name}`, 1e9, 1e9)
+  }
+  lower.symlinkSync('one', '/link')
+  lower.lutimesSync('/link', 1e9, 1e9)
+  lower.setxattrSync('/untagged', 'user.tag', Buffer.from('one'))
+  const fs = stack(lower, [overlay({ upper: memory() })])
+  const text = (name: string): string => fs.readFileSync(`/${name}`, 'utf8')
+  fs.writeFileSync('/written', text('written').replace('x', 'y'))
+  fs.writeFileSync('/written-late', text('written-late').replace('one', 'two'))
+  fs.closeSync(fs.openSync('/opened', 'r+'))
+  fs.setxattrSync('/tagged', 'user.tag', Buffer.from('two'))
+  fs.removexattrSync('/untagged', 'user.tag')
+  fs.chmodSync('/rights', 0o600)
+  fs.unlinkSync('/link')
+  fs.symlinkSync('two', '/link')
+  for (const name of ['written', 'written-late', 'tagged', 'untagged', 'rights']) fs.utimesSync(`/${name}`, 1e9, 1e9)
+  fs.lutimesSync('/link', 1e9, 1e9)
+
+  const changed = (await changes(fs)).map(({ type, path }) => `${type} ${path}`)
+  const all = ['/link', '/rights', '/tagged', '/untagged', '/written', '/written-late']
+  t.deepEqual(
+    changed,
+    all.map((path) => `modified ${path}`),
+  )
+  const seen = [text('written'), text('written-late')]
+  await commit(fs)
+  t.deepEqual([lower.readFileSync('/written', 'utf8'), lower.readFileSync('/written-late', 'utf8')], seen)
+  t.is(lower.readlinkSync('/link'), 'two')
+  t.is(lower.getxattrSync('/tagged', 'user.tag').toString(), 'two')
+  t.deepEqual(lower.listxattrSync('/untagged'), [])
+  t.is(lower.statSync('/rights').mode & 0o777, 0o600)
+  t.deepEqual(await changes(fs), [])
+})
+
 const conflicts: Record<string, { ours: (fs: PlyFs) => void; theirs: (lower: PlyFs) => void; paths: string[] }> = {
   'both wrote a file': {
     ours: (fs) => fs.writeFileSync('/root/c', 'ours'),
