@@ -2,11 +2,20 @@
  * Requests on names as faces make them, with all the fields that somebody on the way may set. A copy of an object that
  * adds a field costs V8 some 600 ns for each, one that only changes fields 12 (measured on Node 20).
  */
+import type { OpenFile } from './file.js'
 import type { Attributes, OnPath, Path, Request } from './op.js'
 
 /** For each opcode that asks for nothing but a path. */
 export const onPath = (path: Path): OnPath => ({ path, dentry: undefined, fd: undefined, file: undefined })
 
+/** What a mount asks of a name. */
+export const lookupOf = (path: Path): Request<'lookup'> => ({
+  path,
+  precise: true,
+  dentry: undefined,
+  fd: undefined,
+  file: undefined,
+})
 export const getattrOf = (path: Path, follow: boolean, precise = false): Request<'getattr'> => ({
   path,
   follow,
@@ -53,6 +62,14 @@ export const mkdirOf = (path: Path, mode: number): Request<'mkdir'> => ({
   fd: undefined,
   file: undefined,
 })
+export const mknodOf = (path: Path, mode: number, rdev: number): Request<'mknod'> => ({
+  path,
+  mode,
+  rdev,
+  dentry: undefined,
+  fd: undefined,
+  file: undefined,
+})
 export const symlinkOf = (path: Path, target: string): Request<'symlink'> => ({
   path,
   target,
@@ -60,13 +77,13 @@ export const symlinkOf = (path: Path, target: string): Request<'symlink'> => ({
   fd: undefined,
   file: undefined,
 })
-export const linkOf = (path: Path, newPath: Path): Request<'link'> => ({
+export const linkOf = (path: Path, newPath: Path, fd?: number, file?: OpenFile): Request<'link'> => ({
   path,
   newPath,
   dentry: undefined,
   newDentry: undefined,
-  fd: undefined,
-  file: undefined,
+  fd,
+  file,
 })
 export const renameOf = (path: Path, newPath: Path, flags = 0): Request<'rename'> => ({
   path,

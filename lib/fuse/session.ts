@@ -21,6 +21,8 @@ import type { Knobs } from './offload.js'
 import type { InitOut } from './reply.js'
 import { REPLY, type RequestWire, setU64, Wire } from './wire.js'
 
+const now = performance.now.bind(performance)
+
 type Ask = (req: Request<Op>, cx: Context) => Reply<Op> | Failed
 
 /** What a request is about: a path, or an open file where there is no name any more. */
@@ -105,7 +107,9 @@ export class Session {
   readonly attrValid: Valid
   readonly negativeValid: Valid
   readonly #ops: { readonly [O in Op]: Ask }
+  /** Who asked last, and who before. */
   #caller: Caller
+  #callerBefore: Caller
   readonly #own: OwnPlace | undefined
   /** The directory that is held below, and until when. */
   #near: Inode | undefined
@@ -124,6 +128,7 @@ export class Session {
     for (const op of OPS) ops[op] = syncPlan(x, op)
     this.#ops = ops as { readonly [O in Op]: Ask }
     this.#caller = x.caller
+    this.#callerBefore = x.caller
     this.cx = x.context(x.caller)
     const isRoot = process.geteuid?.() === 0
     const takes = takesIds && isRoot && capabilities.kernelFiles === true
@@ -193,7 +198,7 @@ export class Session {
     if (path === undefined) return false
     this.x.lower.listing?.(path)
     this.#near = dir
-    this.#nearUntil = performance.now() + NEAR_MS
+    this.#nearUntil = now() + NEAR_MS
     return true
   }
   /** It may not be where it was. */
@@ -210,13 +215,22 @@ export class Session {
 
   /** Before a request is handled. */
   setCaller(wire: RequestWire): void {
-    if (this.#near !== undefined && performance.now() >= this.#nearUntil) this.leave()
+    if (this.#near !== undefined && now() >= this.#nearUntil) this.leave()
+    this.cx = { caller: this.#callerOf(wire), epoch: this.x.epoch, depth: 0 }
+  }
+
+  #callerOf(wire: RequestWire): Caller {
     const { uid, gid, pid } = wire
     const last = this.#caller
-    if (last.uid !== uid || last.gid !== gid || last.pid !== pid) {
-      this.#caller = Object.freeze(new MountCaller(uid, gid, pid, this.knobs.defaultPermissions))
-    }
-    this.cx = { caller: this.#caller, epoch: this.x.epoch, depth: 0 }
+    if (last.uid === uid && last.gid === gid && last.pid === pid) return last
+    // What a program has closed comes up without its name, in between.
+    const before = this.#callerBefore
+    this.#callerBefore = last
+    this.#caller =
+      before.uid === uid && before.gid === gid && before.pid === pid
+        ? before
+        : Object.freeze(new MountCaller(uid, gid, pid, this.knobs.defaultPermissions))
+    return this.#caller
   }
 
   ask<O extends Op>(op: O, req: Request<O>): Reply<O> | Failed {

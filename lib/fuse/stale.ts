@@ -2,6 +2,7 @@
 
 import { posix } from 'node:path'
 import { S_IFDIR, S_IFLNK } from '../namei.js'
+import { lookupOf } from '../request.js'
 import { Failed } from '../verdict.js'
 import { FUSE_EXPIRE_ONLY } from './abi.js'
 import type { Inode } from './inode-table.js'
@@ -110,7 +111,7 @@ const changed = (
 /** Whether another file, or none, has its name. */
 const isGone = (s: Session, path: string, child: Inode): boolean => {
   if (s.waits) return false
-  const stats = s.ask('lookup', { path, dentry: undefined, precise: true })
+  const stats = s.ask('lookup', lookupOf(path))
   if (stats instanceof Failed) return stats.errno === 'ENOENT'
   return s.table.stable && (stats.ino !== child.ino || stats.dev !== child.dev)
 }

@@ -1,6 +1,7 @@
 /** Requests on attributes. */
 import { constants } from 'node:os'
 import type { Attributes, Stats } from '../../op.js'
+import { accessOf, onPath } from '../../request.js'
 import { makeStats } from '../../stats.js'
 import { Failed } from '../../verdict.js'
 import {
@@ -193,7 +194,7 @@ export const access = (s: Session, w: RequestWire): number => {
   const inode = s.table.get(w.nodeid)
   const path = inode === undefined ? undefined : s.table.pathOf(inode)
   if (path === undefined) return -ESTALE
-  const failed = s.ask('access', { path, dentry: undefined, mask: w.u32(ACCESS_IN.mask) })
+  const failed = s.ask('access', accessOf(path, w.u32(ACCESS_IN.mask)))
   return failed instanceof Failed ? refused(failed) : encodeEmpty(s.out)
 }
 
@@ -203,13 +204,13 @@ const NAME_MAX = 255
 export const statfs = (s: Session, w: RequestWire): number => {
   const inode = s.table.get(w.nodeid)
   const path = (inode === undefined ? undefined : s.table.pathOf(inode)) ?? '/'
-  const st = s.ask('statfs', { path, dentry: undefined })
+  const st = s.ask('statfs', onPath(path))
   if (st instanceof Failed) return refused(st)
   const { blocks, bfree, bavail, files, ffree, bsize } = st
   return encodeStatfs(s.out, { blocks, bfree, bavail, files, ffree, bsize, namelen: NAME_MAX, frsize: bsize })
 }
 
 export const syncfs = (s: Session, _w: RequestWire): number => {
-  const failed = s.ask('syncfs', { path: '/', dentry: undefined })
+  const failed = s.ask('syncfs', onPath('/'))
   return failed instanceof Failed ? refused(failed) : encodeEmpty(s.out)
 }

@@ -4,6 +4,7 @@
  */
 import { constants as fs } from 'node:fs'
 import { constants } from 'node:os'
+import { lookupOf, onPath, openOf } from '../../request.js'
 import { Failed } from '../../verdict.js'
 import { DT_DIR, dtOfMode, dtOfUv, FOPEN_CACHE_DIR, FOPEN_KEEP_CACHE, FUSE_FSYNC_FDATASYNC } from '../abi.js'
 import { putDirent } from '../dirent.js'
@@ -25,7 +26,7 @@ export const opendir = (s: Session, w: RequestWire): number => {
   if (inode === undefined) return -ESTALE
   // Nobody looks: reading it says the same. One that is removed is there for who has it, and empty.
   if (path !== undefined && !s.x.isDirect('opendir')) {
-    const failed = s.ask('opendir', { path, dentry: undefined })
+    const failed = s.ask('opendir', onPath(path))
     if (failed instanceof Failed) return failed.errno === 'ENOENT' ? -ESTALE : refused(failed)
   }
   const handle = s.handles.open(inode, -1, 0, undefined)
@@ -51,7 +52,7 @@ const listingOf = (s: Session, dir: Inode, holder: Holder, offset: number): List
   s.looked(dir)
   const path = s.table.pathOf(dir)
   // A directory that is removed while it is open is empty.
-  const entries = path === undefined ? [] : s.ask('readdir', { path, dentry: undefined })
+  const entries = path === undefined ? [] : s.ask('readdir', onPath(path))
   if (entries instanceof Failed && entries.errno !== 'ENOENT') return refused(entries)
   holder.listing = listed(entries instanceof Failed ? [] : entries, holder.listing)
   return holder.listing
@@ -132,7 +133,7 @@ const putPlus = (
   next: number,
 ): void => {
   const path = above === '/' ? `/${name}` : `${above}/${name}`
-  const stats = s.isOwn(dir, name) ? OWN : s.ask('lookup', { path, dentry: undefined, precise: true })
+  const stats = s.isOwn(dir, name) ? OWN : s.ask('lookup', lookupOf(path))
   if (stats instanceof Failed) {
     s.out.bytes.fill(0, at, at + DIRENTPLUS.dirent)
     return
@@ -150,7 +151,7 @@ export const fsyncdir = (s: Session, w: RequestWire): number => {
   const inode = s.table.get(w.nodeid)
   const path = inode === undefined ? undefined : s.table.pathOf(inode)
   if (path === undefined) return encodeEmpty(s.out)
-  const fd = s.ask('open', { path, dentry: undefined, flags: fs.O_RDONLY | fs.O_DIRECTORY, mode: 0 })
+  const fd = s.ask('open', openOf(path, fs.O_RDONLY | fs.O_DIRECTORY, 0))
   if (fd instanceof Failed) return refused(fd)
   const file = s.x.files.get(fd)
   const datasync = (w.u32(FSYNC_IN.fsync_flags) & FUSE_FSYNC_FDATASYNC) !== 0

@@ -3,6 +3,7 @@ import { constants as fs } from 'node:fs'
 import { constants } from 'node:os'
 import { O_TMPFILE } from '../../native/index.js'
 import type { Attributes } from '../../op.js'
+import { openOf } from '../../request.js'
 import { Failed } from '../../verdict.js'
 import { FOPEN_KEEP_CACHE, FUSE_FSYNC_FDATASYNC, FUSE_OPEN_KILL_SUIDGID, FUSE_WRITE_KILL_SUIDGID } from '../abi.js'
 import { encodeEmpty, encodeInPlace, encodeU32, encodeU64 } from '../encode.js'
@@ -67,7 +68,7 @@ export const open = (s: Session, w: RequestWire): number => {
     opened(s, REPLY, inode, ghost, flags, inode.mode).borrowed = true
     return encodeInPlace(s.out, OPEN_OUT.SIZE)
   }
-  const fd = s.ask('open', { path, dentry: undefined, flags, mode: 0 })
+  const fd = s.ask('open', openOf(path, flags, 0))
   // Gone behind the mount's back: ESTALE makes the kernel look the name up once more.
   if (fd instanceof Failed) return fd.errno === 'ENOENT' ? -ESTALE : refused(fd)
   // Without FUSE_HANDLE_KILLPRIV_V2 the kernel sends set-id bits along with what changes a file, but not with O_TRUNC.
@@ -116,7 +117,7 @@ export const tmpfile = (s: Session, w: RequestWire): number => {
   const flags = openFlags(asked & ~O_TMPFILE)
   const mode = w.u32(CREATE_IN.mode) & 0o7777
   const made = asked & (O_ACCMODE | O_APPEND | O_EXCL)
-  const fd = s.askAsCaller(w, 'tmpfile', { path, dentry: undefined, flags: made, mode })
+  const fd = s.askAsCaller(w, 'tmpfile', openOf(path, made, mode))
   // ENOSYS would be for good, and is another directory's answer too.
   if (fd instanceof Failed) return fd.errno === 'ENOSYS' ? -EOPNOTSUPP : refused(fd)
   return created(s, fd, flags, (stats) => s.table.nameless(stats))
@@ -134,7 +135,7 @@ export const create = (s: Session, w: RequestWire): number => {
   const mode = w.u32(CREATE_IN.mode) & 0o7777
   const made = flags | O_CREAT | (asked & O_EXCL)
   s.near(dir)
-  const fd = s.askAsCaller(w, 'create', { path, dentry: undefined, flags: made, mode })
+  const fd = s.askAsCaller(w, 'create', openOf(path, made, mode))
   if (fd instanceof Failed) return refused(fd)
   return created(s, fd, made, (stats) => s.table.adopt(dir, name, stats))
 }

@@ -2,6 +2,7 @@
 import { constants as fs } from 'node:fs'
 import { constants } from 'node:os'
 import type { Request, Stats } from '../../op.js'
+import { linkOf, lookupOf, mkdirOf, mknodOf, onPath, openOf, renameOf, symlinkOf } from '../../request.js'
 import { Failed } from '../../verdict.js'
 import { forgetCount, forgetNlookup, forgetNodeid } from '../args.js'
 import { encodeBytes, encodeEmpty, encodeInPlace } from '../encode.js'
@@ -17,8 +18,7 @@ const S_IFREG = 0o100000
 const RENAME_NOREPLACE = 1
 const RENAME_EXCHANGE = 2
 
-const lookupAt = (s: Session, path: string): Stats | Failed =>
-  s.ask('lookup', { path, dentry: undefined, precise: true })
+const lookupAt = (s: Session, path: string): Stats | Failed => s.ask('lookup', lookupOf(path))
 
 export const lookup = (s: Session, w: RequestWire): number => {
   const dir = s.table.get(w.nodeid)
@@ -65,7 +65,7 @@ export const readlink = (s: Session, w: RequestWire): number => {
   const inode = s.table.get(w.nodeid)
   const path = inode === undefined ? undefined : s.table.pathOf(inode)
   if (path === undefined) return -ESTALE
-  const target = s.ask('readlink', { path, dentry: undefined })
+  const target = s.ask('readlink', onPath(path))
   return target instanceof Failed ? refused(target) : encodeBytes(s.out, target)
 }
 
@@ -78,9 +78,9 @@ const made = (s: Session, dir: Inode, name: string, path: string): number => {
 }
 type Making = { [O in 'symlink' | 'mknod' | 'mkdir']: (path: string, w: RequestWire) => Request<O> }
 const making: Making = {
-  symlink: (path, w) => ({ path, dentry: undefined, target: w.name2 }),
-  mknod: (path, w) => ({ path, dentry: undefined, mode: w.u32(MKNOD_IN.mode), rdev: w.u32(MKNOD_IN.rdev) }),
-  mkdir: (path, w) => ({ path, dentry: undefined, mode: w.u32(MKDIR_IN.mode) }),
+  symlink: (path, w) => symlinkOf(path, w.name2),
+  mknod: (path, w) => mknodOf(path, w.u32(MKNOD_IN.mode), w.u32(MKNOD_IN.rdev)),
+  mkdir: (path, w) => mkdirOf(path, w.u32(MKDIR_IN.mode)),
 }
 const make =
   <O extends keyof Making>(op: O) =>
@@ -111,7 +111,7 @@ const openGhost = (s: Session, target: Inode, path: string): Ghost | undefined =
   const isOpen = target.handles !== undefined
   if (target.nlink > 1 && !isOpen) return undefined
   for (const access of isOpen ? [O_RDWR, O_RDONLY] : [O_RDONLY]) {
-    const fd = s.ask('open', { path, dentry: undefined, flags: access | O_NOFOLLOW, mode: 0 })
+    const fd = s.ask('open', openOf(path, access | O_NOFOLLOW, 0))
     if (!(fd instanceof Failed)) return { fd, writable: access === O_RDWR }
   }
   return undefined
@@ -138,7 +138,7 @@ const remove =
     const ghost = target?.handles === undefined ? undefined : openGhost(s, target, path)
     if (op === 'rmdir') s.leave()
     else s.near(dir)
-    const failed = s.ask(op, { path, dentry: undefined })
+    const failed = s.ask(op, onPath(path))
     if (failed instanceof Failed) {
       dropGhost(s, ghost)
       if (failed.errno === 'ENOENT') s.table.drop(dir, name)
@@ -165,7 +165,7 @@ const renaming = (s: Session, w: RequestWire, newDirId: number, flags: number): 
   s.leave()
   const target = newDir.children?.get(name2)
   const ghost = flags === 0 && target !== undefined ? openGhost(s, target, newPath) : undefined
-  const failed = s.ask('rename', { path, dentry: undefined, newPath, newDentry: undefined, flags })
+  const failed = s.ask('rename', renameOf(path, newPath, flags))
   if (failed instanceof Failed) {
     dropGhost(s, ghost)
     return refused(failed)
@@ -191,7 +191,7 @@ export const link = (s: Session, w: RequestWire): number => {
   const target = s.target(inode)
   if (target === undefined) return -ENOENT
   s.near(dir)
-  const failed = s.ask('link', { ...target, dentry: undefined, newPath, newDentry: undefined })
+  const failed = s.ask('link', linkOf(target.path, newPath, target.fd, target.file))
   if (failed instanceof Failed) return refused(failed)
   return made(s, dir, name, newPath)
 }

@@ -89,9 +89,10 @@ const refusal = (host: string, failed: Failed): Error => {
 const openFiles = (calls: Calls): Lower['ops'] => {
   const { ops } = hostLower()
   if (!calls.native) return ops
-  const { getattr, setattr } = ops
+  const { getattr, setattr, release } = ops
   return {
     ...ops,
+    release: { ...release, sync: ({ fd }) => calls.close(fd) },
     getattr: {
       ...getattr,
       sync: (req, cx) => (req.fd === undefined ? getattr.sync(req, cx) : calls.stat(req.fd, req.precise)),

@@ -71,6 +71,8 @@ export interface Calls extends OnName, OnLast, OnHeld {
   /** Hold a directory by its path on the host, links followed. */
   holdHost(path: string): Held | Failed
   release(held: Held): void
+  /** Closes an open file: close(2). */
+  close(fd: number): Failed | undefined
   /** A path on the host that leads to what is held, whatever its name; only for node:fs's own functions. */
   at(held: Held): string
 }

@@ -13,7 +13,7 @@ import type { Path, Stats } from '../../op.js'
 import { Failed } from '../../verdict.js'
 import { originalFs } from '../original-fs.js'
 import type { Calls, Held } from './calls.js'
-import { isCanonical, lastOf, parentOf, partsOf } from './names.js'
+import { isCanonical, parentOf, partsOf } from './names.js'
 import { failed } from './native-calls.js'
 import { O_PATH, O_TMPFILE } from './node-calls.js'
 import type { Raw } from './raw.js'
@@ -143,7 +143,7 @@ export class KernelResolver implements Resolver {
     // What fails is asked for once more by its path, which tells why.
     if (this.#listed !== undefined && (flags & (O_PATH | O_TMPFILE | O_NOFOLLOW)) === O_NOFOLLOW) {
       const listed = this.#listedAbove(path)
-      const fd = listed === undefined ? -1 : this.raw.openat(listed, lastOf(path), flags & O_KNOWN, mode & 0o7777)
+      const fd = listed === undefined ? -1 : this.raw.openat(listed, partsOf(path).name, flags & O_KNOWN, mode & 0o7777)
       if (fd >= 0) return fd
     }
     const known = (flags & O_PATH) !== 0 ? flags & WITH_PATH : flags & O_KNOWN

@@ -24,7 +24,7 @@ import { nodeCalls, O_PATH } from './node-calls.js'
 import { type Raw, raw } from './raw.js'
 
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants
-const { EBADF: EBADF_NUMBER, EINVAL: EINVAL_NUMBER, ENOSYS: ENOSYS_NUMBER, ENOENT: ENOENT_NUMBER } = constants.errno
+const { EBADF: EBADF_NUMBER, EINTR: EINTR_NUMBER, EINVAL: EINVAL_NUMBER, ENOSYS: ENOSYS_NUMBER, ENOENT: ENOENT_NUMBER } = constants.errno
 
 const EINVAL = Failed.of('EINVAL')
 const EOPNOTSUPP = Failed.of('ENOTSUP')
@@ -103,6 +103,11 @@ const make = (fast: Raw, all: Native): Calls => {
     native: true,
     release: (held) => {
       fast.close(held)
+    },
+    close: (fd) => {
+      const result = fast.close(fd)
+      // Linux has closed it all the same.
+      return result === -EINTR_NUMBER ? undefined : ended(result)
     },
     enter: (dir, name) =>
       isPlain(name) ? valued(fast.openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)) : EINVAL,

@@ -129,6 +129,7 @@ export const nodeCalls = (unsafe: boolean): Calls => {
     holdHost: (host) => holding.root(encodePath(host)),
     release,
     at,
+    close: (fd) => done(() => fs.closeSync(fd)),
     enter: (dir, name) => (isPlain(name) ? holding.enter(join(at(dir), name)) : EINVAL),
     hold: (dir, name) => (isPlain(name) ? holding.hold(join(at(dir), name)) : EINVAL),
     lstat: (dir, name, precise) => (isPlain(name) ? lstatOf(join(at(dir), name), precise) : EINVAL),
