@@ -102,7 +102,8 @@ export class Counters {
     return Atomics.load(this.#control, STATE) === ABANDONED
   }
   get called(): boolean {
-    return Atomics.load(this.#control, CALLED) === 1
+    // Looked at after every system call, and later is soon enough: not worth an atomic load.
+    return this.#control[CALLED] === 1
   }
   /** Before it looks: true where it is to go on. */
   answer(): boolean {

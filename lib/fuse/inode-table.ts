@@ -131,8 +131,11 @@ export class InodeTable {
     return above === undefined ? undefined : `${above}/${name}`
   }
 
-  /** The inode that `name` in `dir` leads to, as the lower has just told: known, known by another name, or new. */
-  adopt(dir: Inode, name: string, found: Identity): Inode {
+  /**
+   * The inode that `name` in `dir` leads to, as the lower has just told: known, known by another name, or new.
+   * @param path where it is, as `pathIn` says
+   */
+  adopt(dir: Inode, name: string, found: Identity, path?: string): Inode {
     const type = found.mode & S_IFMT
     const known = dir.children?.get(name)
     if (known !== undefined) {
@@ -156,6 +159,11 @@ export class InodeTable {
     }
     const made = this.#make(found)
     this.#enname(made, dir, name)
+    if (path !== undefined) {
+      // One text for all requests to come: those that are equal are the same, and need not be compared.
+      made.path = path
+      made.pathStamp = this.#moves
+    }
     return made
   }
 

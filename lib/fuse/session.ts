@@ -97,6 +97,8 @@ export class Session {
   readonly forgotten: (string | undefined)[] = []
   /** They are told from outside. */
   isForgetting = false
+  /** The directory that the file is in whose attributes were asked for last. */
+  askedIn: Inode | undefined
   /** Told of each directory that the kernel keeps something of; undefined: nobody watches. */
   onLook: ((path: string) => void) | undefined
   /** Whether what was made without a name can be given one: the lower can, and no layer is in the way. */

@@ -76,9 +76,19 @@ const attributesOf = (s: Session, w: RequestWire, flags: number, fh: number): St
   if (inode === undefined) return -ESTALE
   const target = targetOf(s, inode, (flags & FUSE_GETATTR_FH) !== 0, fh, false)
   if (target === undefined) return inode.type === S_IFDIR ? removed(inode) : -ESTALE
+  if (target.fd === undefined) approach(s, inode)
   const stats = statsOf(s, inode, target)
   if (stats === undefined) return -ESTALE
   return stats instanceof Failed ? refused(stats) : stats
+}
+
+/** A directory is asked about before what is in it; files one after the other, or by several programs in turns. */
+const approach = (s: Session, inode: Inode): void => {
+  const isDir = inode.type === S_IFDIR
+  const dir = isDir ? inode : inode.parent
+  if (dir === undefined || dir === s.table.root) return
+  if (isDir || dir === s.askedIn) s.near(dir)
+  s.askedIn = dir
 }
 
 /** A directory that is gone, and still somebody's current one: the kernel wants to know who may search it. */
@@ -104,6 +114,8 @@ export const withoutSetId = ({ mode }: Stats): number | undefined => {
   const drop = (mode & S_ISUID) | ((mode & S_IXGRP) === 0 ? 0 : mode & S_ISGID)
   return drop === 0 ? undefined : mode & 0o7777 & ~drop
 }
+
+const SETS = FATTR_MODE | FATTR_UID | FATTR_GID | FATTR_SIZE | FATTR_ATIME | FATTR_MTIME
 
 type Draft = { -readonly [K in keyof Attributes]: Attributes[K] }
 
@@ -136,7 +148,7 @@ export const setattr = (s: Session, w: RequestWire): number => {
     if (mode !== undefined) set.mode = mode
   }
   // chown(-1, -1) says nothing at all, and yet is a change: its time is kept, and set-id bits go.
-  if (Object.keys(set).length === 0) set.uid = set.gid = -1
+  if ((valid & SETS) === 0) set.uid = set.gid = -1
   const { path, fd, file } = target
   const failed = s.ask('setattr', { path, fd, file, dentry: undefined, follow: false, set })
   if (failed instanceof Failed) return failed.errno === 'ENOENT' ? -ESTALE : refused(failed)

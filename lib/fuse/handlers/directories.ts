@@ -138,7 +138,7 @@ const putPlus = (
     s.out.bytes.fill(0, at, at + DIRENTPLUS.dirent)
     return
   }
-  const inode = s.table.adopt(dir, name, stats)
+  const inode = s.table.adopt(dir, name, stats, path)
   s.putEntry(at, inode, stats)
   putDirent(s.out, at + DIRENTPLUS.dirent, Math.max(end, limit), s.ino(inode, stats), next, dtOfMode(stats.mode), name)
 }

@@ -137,7 +137,7 @@ export const create = (s: Session, w: RequestWire): number => {
   s.near(dir)
   const fd = s.askAsCaller(w, 'create', openOf(path, made, mode))
   if (fd instanceof Failed) return refused(fd)
-  return created(s, fd, made, (stats) => s.table.adopt(dir, name, stats))
+  return created(s, fd, made, (stats) => s.table.adopt(dir, name, stats, path))
 }
 
 export const read = (s: Session, w: RequestWire): number => {

@@ -39,7 +39,7 @@ export const lookup = (s: Session, w: RequestWire): number => {
     s.putNoEntry(REPLY)
     return encodeInPlace(s.out, ENTRY_OUT.SIZE)
   }
-  return s.replyEntry(s.table.adopt(dir, name, stats), stats)
+  return s.replyEntry(s.table.adopt(dir, name, stats, path), stats)
 }
 
 /** Only an NFS server asks so. */
@@ -74,7 +74,7 @@ const made = (s: Session, dir: Inode, name: string, path: string): number => {
   s.looked(dir)
   const stats = lookupAt(s, path)
   if (stats instanceof Failed) return refused(stats)
-  return s.replyEntry(s.table.adopt(dir, name, stats), stats)
+  return s.replyEntry(s.table.adopt(dir, name, stats, path), stats)
 }
 type Making = { [O in 'symlink' | 'mknod' | 'mkdir']: (path: string, w: RequestWire) => Request<O> }
 const making: Making = {

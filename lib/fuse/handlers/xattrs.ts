@@ -35,9 +35,9 @@ export const getxattr = (s: Session, w: RequestWire): number => {
   if (!s.knobs.xattrs) return -ENOSYS
   const inode = s.table.get(w.nodeid)
   if (inode === undefined) return -ESTALE
-  const { name } = w
-  const absent = s.absentXattrs?.of(inode, name) ?? 0
+  const absent = s.absentXattrs?.of(inode, w) ?? 0
   if (absent !== 0) return -absent
+  const { name } = w
   const target = s.target(inode)
   if (target === undefined) return -ESTALE
   const { path, fd, file } = target

@@ -118,6 +118,14 @@ export class KernelResolver implements Resolver {
     }
     return this.#listedHeld
   }
+  /** The same of the path that is listed itself; undefined where there is no directory, but a link to one perhaps. */
+  #listedItself(path: Path): Held | undefined {
+    if (this.#listedHeld === undefined) {
+      const held = this.#open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW)
+      if (held >= 0) this.#listedHeld = held
+    }
+    return this.#listedHeld
+  }
 
   stat(path: Path, follow: boolean, precise: boolean): Stats | Failed {
     const { raw } = this
@@ -129,7 +137,8 @@ export class KernelResolver implements Resolver {
       if (result < 0) return failed(result)
       if ((raw.mode() & S_IFMT) !== S_IFLNK || !follow) return raw.stats(precise)
     }
-    if (path === this.#listed && this.#listedHeld !== undefined) return this.calls.stat(this.#listedHeld, precise)
+    const itself = path === this.#listed ? this.#listedItself(path) : undefined
+    if (itself !== undefined) return this.calls.stat(itself, precise)
     const held = this.hold(path, follow)
     if (held instanceof Failed) return held
     const stats = this.calls.stat(held, precise)

@@ -24,7 +24,13 @@ import { nodeCalls, O_PATH } from './node-calls.js'
 import { type Raw, raw } from './raw.js'
 
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants
-const { EBADF: EBADF_NUMBER, EINTR: EINTR_NUMBER, EINVAL: EINVAL_NUMBER, ENOSYS: ENOSYS_NUMBER, ENOENT: ENOENT_NUMBER } = constants.errno
+const {
+  EBADF: EBADF_NUMBER,
+  EINTR: EINTR_NUMBER,
+  EINVAL: EINVAL_NUMBER,
+  ENOSYS: ENOSYS_NUMBER,
+  ENOENT: ENOENT_NUMBER,
+} = constants.errno
 
 const EINVAL = Failed.of('EINVAL')
 const EOPNOTSUPP = Failed.of('ENOTSUP')
