@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { native } from '../native/index.js'
+import { descriptors, native } from '../native/index.js'
 import { Counters } from './counters.js'
 import { openDevice } from './device.js'
 import { forget, listen } from './forget.js'
@@ -42,6 +42,8 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'ended'; readonly keptBack: { readonly [reason: string]: number } }
 
+// See server.ts.
+descriptors.areListed = false
 const { source, base, mountpoint, offload, shared, port, wake } = workerData as WorkerData
 const tell = (message: FromWorker): void => parentPort?.postMessage(message)
 

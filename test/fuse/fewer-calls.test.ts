@@ -18,6 +18,8 @@ import type { Exchange } from '../../lib/exchange.js'
 import { exchangeOf } from '../../lib/face/node-fs.js'
 import { FATTR_MODE, OPCODES } from '../../lib/fuse/abi.js'
 import {
+  ATTR,
+  ATTR_OUT,
   CREATE_IN,
   ENTRY_OUT,
   GETATTR_IN,
@@ -221,4 +223,41 @@ rootedTest('requests in a row are about a directory that is held, for a moment a
   t.true(lookupIn(bare, there, 'four') > 0)
   renameSync(join(dir, 'in'), join(dir, 'out'))
   t.is(lookupIn(bare, there, 'four'), 0)
+})
+
+rootedTest('the directory whose attributes are asked for is held, and so is that of files in a row', async (t) => {
+  const dir = folder(t)
+  mkdirSync(join(dir, 'in', 'dir'), { recursive: true })
+  mkdirSync(join(dir, 'other'))
+  for (const name of ['one', 'two']) writeFileSync(join(dir, 'in', 'dir', name), name)
+  for (const layers of [[sandbox({ root: '/' })], []]) {
+    const s = sessionOf(stack(rooted(dir), [...layers, xattrElision()]), [metadataCache({ ttlMs: 60_000 })])
+    void s.prepare()
+    const lookup = (nodeid: number, name: string): number => {
+      t.is(ask(s, OPCODES.lookup, nodeid, text(name)), 0)
+      return s.out.view.getUint32(REPLY + ENTRY_OUT.nodeid, true)
+    }
+    const getattr = (id: number): number | undefined => ask(s, OPCODES.getattr, id, Buffer.alloc(GETATTR_IN.SIZE))
+    const at = lookup(lookup(1, 'in'), 'dir')
+    const [one, two] = [lookup(at, 'one'), lookup(at, 'two')]
+    const move = (from: string, to: string): void => renameSync(join(dir, from), join(dir, to))
+    await setTimeout(15)
+    t.is(getattr(at), 0)
+    move('in/dir', 'in/moved')
+    t.is(getattr(one), 0, 'in the one that was asked about')
+    await setTimeout(15)
+    t.is(getattr(one), constants.errno.ESTALE, 'its time is over')
+    move('in/moved', 'in/dir')
+    t.is(getattr(one), 0)
+    t.is(getattr(two), 0)
+    move('in/dir', 'in/moved')
+    t.is(getattr(one), 0, 'the third in a row')
+    await setTimeout(15)
+    symlinkSync('../other', join(dir, 'in', 'dir'))
+    t.is(getattr(at), 0)
+    const type = s.out.view.getUint32(REPLY + ATTR_OUT.attr + ATTR.mode, true) & fs.S_IFMT
+    t.is(type, fs.S_IFLNK, 'what a link leads to is not what was asked about')
+    rmSync(join(dir, 'in', 'dir'))
+    move('in/moved', 'in/dir')
+  }
 })

@@ -7,7 +7,7 @@ const FILE = 0o100644
 const found = (ino: number, mode = FILE, nlink = 1) => ({ dev: 1, ino, mode, nlink })
 /** As a lookup that the kernel is told of. */
 const look = (table: InodeTable, dir: Inode, name: string, of: ReturnType<typeof found>): Inode => {
-  const inode = table.adopt(dir, name, of)
+  const inode = table.adopt(dir, name, of, table.pathIn(dir, name))
   inode.nlookup++
   return inode
 }

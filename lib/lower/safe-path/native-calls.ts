@@ -8,6 +8,7 @@ import {
   AT_FDCWD,
   AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
+  descriptors,
   type Native,
   native,
   UTIME_OMIT,
@@ -111,6 +112,7 @@ const make = (fast: Raw, all: Native): Calls => {
       fast.close(held)
     },
     close: (fd) => {
+      if (descriptors.areListed) return plain.close(fd)
       const result = fast.close(fd)
       // Linux has closed it all the same.
       return result === -EINTR_NUMBER ? undefined : ended(result)
