@@ -28,6 +28,9 @@ const end = (fd: number): void => {
   flight.close?.()
 }
 
+/** Whether something is on its way with a descriptor: it is not to be closed at once. */
+export const isInFlight = (fd: number): boolean => flights.has(fd)
+
 const EBADF = Failed.of('EBADF')
 const ignored = (): void => undefined
 

@@ -7,6 +7,7 @@ import type { Path } from '../../op.js'
 import { decodePath } from '../../path-bytes.js'
 import { Failed } from '../../verdict.js'
 import { hostAccessTimes } from '../host/access-times.js'
+import { isInFlight } from '../host/in-flight.js'
 import { hostLower } from '../host.js'
 import { type Beneath, beneath, type Calls, type Resolver } from '../safe-path/index.js'
 import { ownFiles } from './files.js'
@@ -92,7 +93,10 @@ const openFiles = (calls: Calls): Lower['ops'] => {
   const { getattr, setattr, release } = ops
   return {
     ...ops,
-    release: { ...release, sync: ({ fd }) => calls.close(fd) },
+    release: {
+      ...release,
+      sync: (req, cx) => (isInFlight(req.fd) ? release.sync(req, cx) : calls.close(req.fd)),
+    },
     getattr: {
       ...getattr,
       sync: (req, cx) => (req.fd === undefined ? getattr.sync(req, cx) : calls.stat(req.fd, req.precise)),
