@@ -109,7 +109,7 @@ export class Parents implements Resolver {
       this.#drop(kept)
     }
     const held = this.calls.holdHost(path)
-    if (held instanceof Failed) return held
+    if (held instanceof Failed) return this.#whyNot(path)
     if (!this.#isAt(held, path)) {
       this.calls.release(held)
       return ELOOP
@@ -118,6 +118,14 @@ export class Parents implements Resolver {
     this.#byHeld.set(held, parent)
     this.#keep(path, parent)
     return held
+  }
+
+  /** Why `path` cannot be held: by a walk, since where a link in it leads is not to be told. */
+  #whyNot(path: Path): Failed {
+    const held = this.walker.parent(`${path}/.`)
+    if (held instanceof Failed) return held
+    this.walker.release(held)
+    return ELOOP
   }
 
   parent(path: Path): Held | Failed {
