@@ -1,21 +1,17 @@
 // metadataCache: a request arrives where its path leads elsewhere than when it set out, or at what is being dropped.
 import { constants } from 'node:fs'
 import test from 'ava'
-import { metadataCache } from '../../layers/index.js'
-import type { Lower } from '../../lib/lower.js'
+import { make } from './cached-scene.js'
 import {
   Actor,
   type Asked,
   agree,
   file,
   get,
-  link,
   list,
   lstat,
-  mkdir,
   open,
   rename,
-  Scene,
   set,
   setattr,
   stat,
@@ -24,17 +20,6 @@ import {
 } from './orders.js'
 
 const { O_RDONLY, O_RDWR } = constants
-const TREE: readonly Asked[] = [
-  ...['/d', '/d/s', '/e'].map(mkdir),
-  ...['/d/f', '/d/g', '/e/f', '/d/h'].map(file),
-  link('/d/h', '/e/h'),
-  symlink('d', '/l'),
-  symlink('e', '/k'),
-]
-const make = (options: object = {}, change?: (lower: Lower) => Lower) => {
-  const cache = metadataCache({ ttlMs: 60_000, ...options })
-  return { cache, scene: new Scene([cache], TREE, change) }
-}
 const fstat = (fd: number): Asked => ['getattr', { path: '', fd, follow: true, precise: false }]
 const ofFile = (fd: number): Asked => ['getxattr', { path: '', fd, name: 'user.a', follow: true }]
 

@@ -1,23 +1,12 @@
 // metadataCache: what must not be kept, what must, and what goes for want of room.
 import { constants } from 'node:fs'
 import test from 'ava'
-import { metadataCache } from '../../layers/index.js'
 import { Failed, type Op } from '../../lib/index.js'
 import type { Lower, LowerOp } from '../../lib/lower.js'
-import { type Asked, agree, file, get, link, list, lstat, mkdir, open, Scene, symlink, unlink } from './orders.js'
+import { make } from './cached-scene.js'
+import { type Asked, agree, file, get, list, lstat, mkdir, open, unlink } from './orders.js'
 
 const { O_RDONLY, O_RDWR } = constants
-const TREE: readonly Asked[] = [
-  ...['/d', '/d/s', '/e'].map(mkdir),
-  ...['/d/f', '/d/g', '/e/f', '/d/h'].map(file),
-  link('/d/h', '/e/h'),
-  symlink('d', '/l'),
-  symlink('e', '/k'),
-]
-const make = (options: object = {}, change?: (lower: Lower) => Lower) => {
-  const cache = metadataCache({ ttlMs: 60_000, ...options })
-  return { cache, scene: new Scene([cache], TREE, change) }
-}
 const failing = (op: Op, errno: string) => (lower: Lower) => {
   const own = lower.ops[op] as LowerOp<Op>
   let fails = true

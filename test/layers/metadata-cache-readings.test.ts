@@ -1,37 +1,12 @@
 // metadataCache: access times, while files and directories are being read.
 import { constants } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
-import { metadataCache } from '../../layers/index.js'
 import type { Stats } from '../../lib/index.js'
 import type { Lower, LowerOp } from '../../lib/lower.js'
-import {
-  Actor,
-  type Asked,
-  file,
-  link,
-  list,
-  lstat,
-  mkdir,
-  open,
-  rename,
-  Scene,
-  setattr,
-  symlink,
-  unlink,
-} from './orders.js'
+import { make } from './cached-scene.js'
+import { Actor, list, lstat, open, rename, type Scene, setattr, unlink } from './orders.js'
 
 const { O_RDONLY } = constants
-const TREE: readonly Asked[] = [
-  ...['/d', '/d/s', '/e'].map(mkdir),
-  ...['/d/f', '/d/g', '/e/f', '/d/h'].map(file),
-  link('/d/h', '/e/h'),
-  symlink('d', '/l'),
-  symlink('e', '/k'),
-]
-const make = (options: object = {}, change?: (lower: Lower) => Lower) => {
-  const cache = metadataCache({ ttlMs: 60_000, ...options })
-  return { cache, scene: new Scene([cache], TREE, change) }
-}
 /** As `lower`, but listing a directory moves its access time, as it may where nothing is said of that. */
 const listing = (lower: Lower): Lower => {
   const { lookup, getattr, readdir } = lower.ops

@@ -100,16 +100,20 @@ const apply = (root: string, { do: what, from, to }: { do: string; from: string;
   }
 }
 
+const replant = (root: string): void => {
+  rmSync(root, { recursive: true })
+  for (const name of names.slice(0, 3)) mkdirSync(join(root, name, 'b'), { recursive: true })
+  mkdirSync(join(root, 'a/c'))
+  writeFileSync(join(root, 'a/b/f'), '1')
+  writeFileSync(join(root, 'b/f'), '2')
+}
+
 own(title('after any change, the answers are those of a walk'), (t) => {
   const root = place(t)
   let kept = 0
   fc.assert(
     fc.property(fc.array(change, { minLength: 1, maxLength: 12 }), (changes) => {
-      rmSync(root, { recursive: true })
-      for (const name of names.slice(0, 3)) mkdirSync(join(root, name, 'b'), { recursive: true })
-      mkdirSync(join(root, 'a/c'))
-      writeFileSync(join(root, 'a/b/f'), '1')
-      writeFileSync(join(root, 'b/f'), '2')
+      replant(root)
       const by = new Kept(walks)
       for (const path of paths) warm(by, join(root, path))
       kept = Math.max(kept, by.size)
@@ -141,11 +145,7 @@ const walker = (() => {
   let there = 0
   fc.assert(
     fc.property(fc.array(change, { minLength: 1, maxLength: 12 }), (changes) => {
-      rmSync(root, { recursive: true })
-      for (const name of names.slice(0, 3)) mkdirSync(join(root, name, 'b'), { recursive: true })
-      mkdirSync(join(root, 'a/c'))
-      writeFileSync(join(root, 'a/b/f'), '1')
-      writeFileSync(join(root, 'b/f'), '2')
+      replant(root)
       for (const one of changes) {
         apply(root, one)
         for (const path of paths) {
