@@ -228,16 +228,27 @@ export const coherence = (c: Cache): ExtensionMap => {
       return fd
     }
     hardened(far)
+    /** What was opened in vain before may well be missing still: looks first, and knows it from then on. */
+    function* again(req: Request<O>): Around<O> {
+      const r = yield* walker.walk(req.path, follows(req), 'inode', false, req.dentry !== undefined)
+      if (r === RAW) return yield* open(op, req, undefined)
+      if (r.exists) return yield* open(op, req, cache.holds(r.name) ? r.name : undefined)
+      c.misses++
+      return r.failed ?? NOENT
+    }
+    hardened(again)
+    const changes = (flags: number): boolean => writes(flags) || (flags & O_CREAT) !== 0
     return {
       request(req: Request<O>, cx: Context) {
-        if ((req.flags & O_CREAT) === 0 && !cache.isEmpty && !c.isForeign(cx)) {
-          const r = walker.known(req.path, req.dentry, follows(req))
+        if ((req.flags & O_CREAT) === 0 && !c.isForeign(cx)) {
+          const r = cache.isEmpty ? undefined : walker.known(req.path, req.dentry, follows(req))
           if (r?.exists === false) {
             c.hits++
             return r.failed ?? NOENT
           }
+          if (r === undefined && walker.isMissed(req.path)) return AROUND
         }
-        if (writes(req.flags) || (req.flags & O_CREAT) !== 0) return AROUND
+        if (changes(req.flags)) return AROUND
         if (files.opening++ === 0) {
           files.openingSince = cache.stamp
           files.openingAt = cache.clock.at
@@ -254,13 +265,13 @@ export const coherence = (c: Cache): ExtensionMap => {
       },
       error(errno, req: Request<O>, cx: Context) {
         files.opening--
-        // Where a link may be followed it may be what that leads to that is missing.
-        if (errno === 'ENOENT' && !follows(req) && !cache.isEmpty && !c.isForeign(cx)) {
-          walker.missed(req.path, files.openingSince, files.openingAt)
+        if (errno === 'ENOENT' && !c.isForeign(cx)) {
+          walker.missed(req.path, follows(req), files.openingSince, files.openingAt)
         }
         return NEXT
       },
       around(req: Request<O>, cx: Context): Around<O> {
+        if (!changes(req.flags)) return again(req)
         if (cache.isEmpty) return open(op, req, undefined)
         const name = near(req.path, req.dentry, follows(req), wantedBy(req.flags))
         return name === undefined ? far(req, cx) : open(op, req, name)

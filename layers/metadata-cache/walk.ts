@@ -20,6 +20,7 @@ export class Walker {
     watches: boolean,
   ) {
     this.components = new Components(cache, watches)
+    this.#inVain = new Resolved(cache, '', false, false, cache.rootName, undefined, undefined)
   }
 
   /** What is kept about `path`, if all of it still holds. Answers in the time of one look-up in a table. */
@@ -63,12 +64,21 @@ export class Walker {
     return name.state === POSITIVE && name.inode !== undefined && !(follow && name.type === S_IFLNK) ? name : undefined
   }
 
-  /** A request that set out at stamp `t` and time `sent` found that nothing is there under the last name of `path`, and no link either. */
-  missed(path: string, t: number, sent: number): void {
+  /**
+   * An open that set out at stamp `t` and time `sent` found nothing at `path`. Where that cannot be kept at once, `path`
+   * is noted: it costs requests to find out what is missing, which pays only for who asks again.
+   * @param leads a link is another matter: it may be what that leads to that is missing
+   */
+  missed(path: string, leads: boolean, t: number, sent: number): void {
     const { cache } = this
-    const cut = cutOf(path)
+    if (cache.limits.negativeTtlMs === 0 || path.length > MAX_CHARS) return
+    const cut = leads ? -1 : cutOf(path)
     const dir = cut === -1 ? undefined : this.#directory(path, cut)
-    if (dir?.inode === undefined || cache.limits.negativeTtlMs === 0) return
+    if (dir?.inode === undefined) {
+      this.#hasMissed = true
+      cache.remember(path, this.#inVain, cache.memo.get(path))
+      return
+    }
     const part = path.slice(cut + 1)
     const at = dir.path === '/' ? `/${part}` : `${dir.path}/${part}`
     if (at.length > MAX_CHARS) return
@@ -77,6 +87,14 @@ export class Walker {
     cache.setNegative(name, sent + cache.limits.negativeTtlMs)
     this.#remember(path, cache.memo.get(path), at, false, false, name, undefined, name.until)
   }
+
+  /** Whether `path` was opened in vain, and nothing has been kept of it since. */
+  isMissed(path: string): boolean {
+    return this.#hasMissed && this.cache.memo.get(path) === this.#inVain
+  }
+  #hasMissed = false
+  /** Leads nowhere, and never holds. */
+  readonly #inVain: Resolved
 
   /** The directory and the last name of a path that is spelt as they are, where that directory is known. */
   spot(path: string): Spot | undefined {

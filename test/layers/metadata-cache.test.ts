@@ -304,6 +304,56 @@ test('what an open finds missing is known to be missing, if no link can have led
   t.throws(() => other.readFileSync('/d/x'), { code: 'EACCES' })
 })
 
+test('what is opened in vain is looked at when it is opened again, and is known from then on', (t) => {
+  const bare = memory() as PlyFs
+  bare.mkdirSync('/d/s', { recursive: true })
+  bare.symlinkSync('d/s/a', '/l')
+  const { fs, sent } = setUp(LONG, bare)
+  const missing = ['/d/s/a', '/d/s/b', '/l', '/d/none/c']
+  const vainly = () => {
+    for (const path of missing) t.throws(() => fs.readFileSync(path), { code: 'ENOENT' })
+  }
+  t.deepEqual(sent(vainly), { open: missing.length }, 'it may never be asked again')
+  t.is(sent(vainly).open, undefined)
+  t.deepEqual(sent(vainly), {})
+  fs.writeFileSync('/d/s/a', 'made')
+  t.is(fs.readFileSync('/l', 'utf8'), 'made')
+  t.is(fs.readFileSync('/d/s/a', 'utf8'), 'made')
+  t.throws(() => fs.readFileSync('/d/s/b'), { code: 'ENOENT' })
+})
+test('what was opened in vain, and is there when it is looked at, is opened as all else is', (t) => {
+  const bare = memory() as PlyFs
+  const far = `/${'x'.repeat(200)}`.repeat(6)
+  bare.mkdirSync(far, { recursive: true })
+  bare.symlinkSync(far.slice(1), '/far')
+  const { fs, cache } = setUp(LONG, bare)
+  const long = `${far}/f`
+  t.throws(() => fs.readFileSync(long), { code: 'ENOENT' })
+  t.is(cache.stats().paths, 0, 'too long a path is not noted')
+  for (const path of ['/f', '/far/f']) {
+    for (let k = 0; k < (path === '/f' ? 1 : 2); k++) t.throws(() => fs.readFileSync(path), { code: 'ENOENT' })
+    bare.writeFileSync(path, 'text')
+    bare.utimesSync(path, 1, 2)
+    const fd = fs.openSync(path, 'r')
+    t.is(fs.statSync(path).atimeMs, 1000)
+    t.is(fs.readSync(fd, Buffer.alloc(4)), 4)
+    fs.closeSync(fd)
+    t.is(fs.statSync(path).atimeMs, bare.statSync(path).atimeMs, path)
+  }
+})
+test('nothing is noted of what another caller opens in vain, or where a missing name is not kept', (t) => {
+  for (const options of [LONG, { ...LONG, negativeTtlMs: 0 }]) {
+    const { fs, sent } = setUp(options)
+    const caller = options === LONG ? withCaller(fs, { uid: 12345, gid: 12345 }) : fs
+    for (let k = 0; k < 3; k++) {
+      t.deepEqual(
+        sent(() => t.throws(() => caller.readFileSync('/none'), { code: 'ENOENT' })),
+        { open: 1 },
+      )
+    }
+  }
+})
+
 test('a moved directory takes along what is beneath, and moves one dentry', (t) => {
   const { fs, sent } = setUp()
   fs.mkdirSync('/a/b/c', { recursive: true })
@@ -564,6 +614,7 @@ test('what another caller changes is forgotten, by whichever spelling; what it i
   const cache = metadataCache(LONG)
   const hides = layer('hides', {
     lookup: { request: ({ path }, { caller }) => (caller.uid !== 0 && path === '/d/hidden' ? fail('ENOENT') : NEXT) },
+    open: { request: ({ path }, { caller }) => (caller.uid !== 0 && path === '/d/hidden' ? fail('ENOENT') : NEXT) },
   })
   const bare = memory() as PlyFs
   const fs = stack(bare, [cache, hides])
@@ -576,6 +627,8 @@ test('what another caller changes is forgotten, by whichever spelling; what it i
   other.chmodSync('/d/../d/f', 0o640)
   t.is(fs.statSync('/d/f').mode & 0o777, 0o640)
   t.throws(() => other.chmodSync('/d/../d/hidden', 0o600), { code: 'EPERM' })
+  fs.statSync('/d/f')
+  t.throws(() => other.openSync('/d/hidden', nodeFs.constants.O_NOFOLLOW), { code: 'ENOENT' })
   t.true(fs.existsSync('/d/hidden'))
 })
 
