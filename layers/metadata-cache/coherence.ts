@@ -135,8 +135,8 @@ export const coherence = (c: Cache): ExtensionMap => {
 
   /** The inode of an open file that this layer did not see opened, or has not told yet. */
   function* inodeOf(fd: number): Asking<Inode | undefined> {
-    const open = files.byFd.get(fd)
-    if (open !== undefined && files.isKnown(open)) return open.inode
+    const known = files.inodeOf(fd)
+    if (known !== undefined) return known
     if (cache.isEmpty || !cache.stableInodes) return undefined
     const stats = yield* attempt('getattr', { path: '', fd, follow: true, precise: false })
     return stats instanceof Failed ? undefined : cache.inodeOf(stats)
@@ -210,9 +210,7 @@ export const coherence = (c: Cache): ExtensionMap => {
       if (name !== undefined && fresh) there(name, S_IFREG, undefined, at)
       // Else the name may have led elsewhere when the request arrived.
       const inode = alone ? before : undefined
-      files.opened(fd, writes(flags), inode, req.dentry)
-      // Attributes may be kept of what has just been opened.
-      if (writes(flags) && inode === undefined && !(alone && fresh) && !cache.isEmpty) yield* files.settle()
+      files.opened(fd, writes(flags), inode, req.dentry, alone && fresh)
       return fd as Reply<O>
     } finally {
       change.end()
@@ -333,7 +331,7 @@ export const coherence = (c: Cache): ExtensionMap => {
     create: opening('create'),
     tmpfile: {
       reply(fd, req) {
-        files.opened(fd, true, undefined, req.dentry)
+        files.opened(fd, true, undefined, req.dentry, true)
         return fd
       },
     },
@@ -343,7 +341,7 @@ export const coherence = (c: Cache): ExtensionMap => {
 
     release: {
       request(req) {
-        if (files.mayHaveMoved(req.fd)) return AROUND
+        if (files.mayHaveChanged(req.fd)) return AROUND
         files.closing(req.fd, req)
         return NEXT
       },

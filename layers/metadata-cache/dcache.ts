@@ -50,6 +50,8 @@ export class DCache {
   stableInodes = true
   /** Files open for writing whose inode is not known: as long as there are any, no attributes may be kept. */
   unidentified = 0
+  /** Those of them of which attributes may be kept from before they were opened, or were taken for others: none are told. */
+  doubted = 0
   /** Readings of inodes that are not known. */
   readonly reading: Tracked = { changed: 1, busy: 0 }
   /** There would be more to keep, or to answer with, if it were known which. */
@@ -162,7 +164,7 @@ export class DCache {
   }
   /** Whether the attributes that are kept of `inode` still hold. */
   knows(inode: Inode): boolean {
-    if (!inode.known || this.clock.at >= inode.attrsUntil) return false
+    if (!inode.known || this.doubted > 0 || this.clock.at >= inode.attrsUntil) return false
     return !inode.moves || this.#isUnread(inode, inode.attrsAt)
   }
 

@@ -13,6 +13,8 @@ export class Open {
     readonly writes: boolean,
     /** What it was opened by. */
     readonly dentry: Dentry | undefined,
+    /** It was made by being opened: nothing can be kept of it from before. */
+    readonly isNew: boolean,
   ) {}
 }
 
@@ -20,6 +22,8 @@ export class Files {
   readonly byFd = new Map<number, Open>()
   /** Open for writing, and nobody has asked yet which inode it is. */
   readonly unidentified = new Set<Open>()
+  /** Those of them that were not just made. */
+  readonly #doubted = new Set<Open>()
   /** The same of those that only read. */
   readonly anonymous = new Set<Open>()
   /** Opens under way that only read; the stamp and the time at which the first of them set out. */
@@ -33,10 +37,10 @@ export class Files {
   }
 
   /** A file was opened. Its inode may come to be known later. */
-  opened(fd: number, writes: boolean, inode: Inode | undefined, dentry: Dentry | undefined): Open {
+  opened(fd: number, writes: boolean, inode: Inode | undefined, dentry: Dentry | undefined, isNew = false): Open {
     const stale = this.byFd.get(fd)
     if (stale !== undefined) this.closed(stale)
-    const open = new Open(fd, writes, dentry)
+    const open = new Open(fd, writes, dentry, isNew)
     this.byFd.set(fd, open)
     if (!this.cache.stableInodes) {
       // It may be anything.
@@ -56,7 +60,6 @@ export class Files {
     }
     inode.hidden++
     this.cache.forgetAttrs(inode)
-    this.cache.forgetXattrs(inode)
   }
   #unknown(open: Open): void {
     if (!open.writes) {
@@ -65,13 +68,24 @@ export class Files {
       return
     }
     this.unidentified.add(open)
-    this.cache.unidentified = this.unidentified.size
+    if (!open.isNew) this.#doubted.add(open)
+    this.#count()
   }
   /** Its inode is known from now on: nobody else's is read or written by it, nor has been. */
   #known(open: Open): void {
     if (this.anonymous.delete(open)) this.cache.reading.busy--
     this.unidentified.delete(open)
+    this.#doubted.delete(open)
+    this.#count()
+  }
+  #count(): void {
     this.cache.unidentified = this.unidentified.size
+    this.cache.doubted = this.#doubted.size
+  }
+  /** What is open as `fd`; undefined where that is not known. */
+  inodeOf(fd: number): Inode | undefined {
+    const open = this.byFd.get(fd)
+    return open !== undefined && this.isKnown(open) ? open.inode : undefined
   }
   isKnown(open: Open): boolean {
     return open.inode !== undefined && !this.unidentified.has(open) && !this.anonymous.has(open)
@@ -92,7 +106,8 @@ export class Files {
       return
     }
     inode.hidden--
-    // Nothing that it may have changed was kept meanwhile; an answer that is under way may be older than that.
+    // No attributes were kept meanwhile; an answer that is under way may be older than what was written.
+    this.cache.forgetXattrs(inode)
     inode.changed = ++this.cache.stamp
     this.cache.settled(inode)
   }
@@ -138,12 +153,12 @@ export class Files {
     else this.identify(open, inode)
   }
 
-  /** Whether attributes are kept that may be those of a file which was read, and is to be closed without being known. */
-  mayHaveMoved(fd: number): boolean {
+  /** Whether attributes are kept that may be those of a file which was read or written, and is to be closed without being known. */
+  mayHaveChanged(fd: number): boolean {
     const { cache } = this
-    if (cache.movable === 0 || !cache.stableInodes || this.anonymous.size === 0) return false
+    if (cache.isEmpty || !cache.stableInodes || this.anonymous.size + this.#doubted.size === 0) return false
     const open = this.byFd.get(fd)
-    return open !== undefined && this.anonymous.has(open)
+    return open !== undefined && (this.#doubted.has(open) || (cache.movable > 0 && this.anonymous.has(open)))
   }
   /** Asks which inode it is while that can be asked. */
   *identifyBeforeClose(fd: number): Asking<void> {
@@ -162,8 +177,9 @@ export class Files {
     if (this.byFd.get(open.fd) === open) this.byFd.delete(open.fd)
     if (!this.cache.stableInodes && open.writes) this.cache.all.busy--
     if (this.unidentified.has(open)) {
-      // It may have written until now to what an answer under way is about.
-      this.cache.all.changed = ++this.cache.stamp
+      // It may have written until now to what an answer under way is about, or to what is kept.
+      if (this.#doubted.has(open) && !this.cache.isEmpty) this.cache.clear()
+      else this.cache.all.changed = ++this.cache.stamp
       this.#known(open)
     }
     if (this.anonymous.delete(open)) this.cache.endRead(undefined)

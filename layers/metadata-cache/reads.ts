@@ -90,7 +90,7 @@ const onInode = <O extends AboutOp>(
       let inode: Inode | undefined
       let r: Resolved | undefined
       if (req.fd !== undefined) {
-        inode = files.byFd.get(req.fd)?.inode
+        inode = files.inodeOf(req.fd)
         if (inode === undefined) return NEXT
         cache.clock.now()
       } else {
@@ -115,7 +115,7 @@ const onInode = <O extends AboutOp>(
       }
       c.misses++
       if (req.fd !== undefined) {
-        const inode = files.byFd.get(req.fd)?.inode
+        const inode = files.inodeOf(req.fd)
         return yield* inode === undefined ? attempt(op, req) : ask(req, inode, undefined)
       }
       const r = yield* walker.walk(req.path, follows(req), 'inode', false, req.dentry !== undefined)
@@ -204,8 +204,10 @@ const xattrsOf = (inode: Inode, now: number, until: number): Map<string, Buffer 
   inode.xattrsUntil = Math.min(inode.xattrsUntil, until)
   return inode.xattrs
 }
-/** Writing to a file takes its capability away. */
-const strips = (inode: Inode, name: string): boolean => inode.hidden > 0 && name.startsWith('security.')
+
+/** Writing to a file takes its capability away: what is kept of that is forgotten when the file is closed. */
+const strips = (c: Cache, inode: Inode, name: string): boolean =>
+  (inode.hidden > 0 || c.cache.doubted > 0) && name.startsWith('security.')
 
 export const reads = (c: Cache): ExtensionMap => ({
   resolve: {
@@ -276,18 +278,17 @@ export const reads = (c: Cache): ExtensionMap => ({
 
   getxattr: onInode(c, 'getxattr', (req) => req.follow, {
     kept(inode, _r, req) {
-      if (c.time >= inode.xattrsUntil) return undefined
+      if (c.time >= inode.xattrsUntil || strips(c, inode, req.name)) return undefined
       const known = inode.xattrs?.get(req.name)
       if (known === undefined || known instanceof Failed) return known
       return new Replied<'getxattr'>(Buffer.from(known))
     },
     keep(inode, value, until, req) {
-      if (strips(inode, req.name)) return
       xattrsOf(inode, c.time, until).set(req.name, Buffer.from(value))
       c.cache.reweigh(inode)
     },
     keepFailed(inode, failed, until, req) {
-      if (!LASTING.has(failed.errno) || strips(inode, req.name)) return
+      if (!LASTING.has(failed.errno)) return
       xattrsOf(inode, c.time, until).set(req.name, failed)
       c.cache.reweigh(inode)
     },
@@ -295,18 +296,18 @@ export const reads = (c: Cache): ExtensionMap => ({
 
   listxattr: onInode(c, 'listxattr', (req) => req.follow, {
     kept(inode) {
-      const known = c.time < inode.xattrsUntil ? inode.xattrNames : undefined
+      if (c.time >= inode.xattrsUntil || strips(c, inode, 'security.')) return undefined
+      const known = inode.xattrNames
       if (known === undefined || known instanceof Failed) return known
       return new Replied<'listxattr'>([...known])
     },
     keep(inode, names, until) {
-      if (strips(inode, 'security.')) return
       xattrsOf(inode, c.time, until)
       inode.xattrNames = [...names]
       c.cache.reweigh(inode)
     },
     keepFailed(inode, failed, until) {
-      if (!LASTING.has(failed.errno) || strips(inode, 'security.')) return
+      if (!LASTING.has(failed.errno)) return
       xattrsOf(inode, c.time, until)
       inode.xattrNames = failed
     },

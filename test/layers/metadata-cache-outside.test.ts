@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import test from 'ava'
 import { type MetadataCache, type MetadataCacheOptions, metadataCache } from '../../layers/index.js'
-import type { Reply, Request } from '../../lib/index.js'
+import { Failed, type Reply, type Request } from '../../lib/index.js'
 import type { Lower } from '../../lib/lower.js'
 import {
   Actor,
@@ -25,7 +25,7 @@ import {
   unlink,
 } from './orders.js'
 
-const { O_RDONLY, O_RDWR } = constants
+const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = constants
 type Sink = Request<'watch'>['sink']
 
 interface Stage {
@@ -42,7 +42,7 @@ const TREE: readonly Asked[] = [
   symlink('d/f', '/to-f'),
 ]
 /** The lower reports nothing by itself: that is up to each test. */
-const make = (options: MetadataCacheOptions = {}): Stage => {
+const make = (options: MetadataCacheOptions = {}, change = (lower: Lower): Lower => lower): Stage => {
   const cache = metadataCache({ ttlMs: 60_000, ...options })
   const sinks = new Map<string, Sink>()
   const closed: string[] = []
@@ -54,7 +54,7 @@ const make = (options: MetadataCacheOptions = {}): Stage => {
     const async = (req: Request<'watch'>, done: (bug: null, out: Reply<'watch'>) => void): void => done(null, sync(req))
     return { ...lower, ops: { ...lower.ops, watch: { sync, async } as unknown as Lower['ops']['watch'] } }
   }
-  return { scene: new Scene([cache], TREE, watched), cache, sinks, closed }
+  return { scene: new Scene([cache], TREE, (lower) => watched(change(lower))), cache, sinks, closed }
 }
 const there = (path: string): Asked => ['access', { path, mask: 0 }]
 const written = (scene: Scene, fd: number, text: string): void => {
@@ -170,15 +170,26 @@ test('an attribute of an open file is asked for when it is forgotten', (t) => {
   }
 })
 
+/** It fails to say what a descriptor is of. */
+const silent = (lower: Lower): Lower => {
+  const { getattr } = lower.ops
+  const sync: typeof getattr.sync = (req, cx) =>
+    req.fd === undefined ? getattr.sync(req, cx) : (Failed.of('EIO') as never)
+  return { ...lower, ops: { ...lower.ops, getattr: { ...getattr, sync } } }
+}
+/** What says, perhaps, that `/d/f` is another file. */
+const told: Record<string, (stage: Stage) => void> = {
+  'by its name': ({ cache }) => cache.invalidate('/d/f'),
+  'by its directory': ({ cache }) => cache.invalidate('/d'),
+  everything: ({ cache }) => cache.invalidate(),
+  'as a report': ({ sinks }) => sinks.get('/d')?.change('rename', 'f'),
+  'as a report of who knows what': ({ sinks }) => sinks.get('/d')?.change('rename', null),
+  'as an error': ({ sinks }) => sinks.get('/d')?.error('EIO'),
+}
+/** Those that leave what is elsewhere alone. */
+const narrow = new Set(['by its directory', 'as a report'])
+const looks = (scene: Scene, path: string): number => scene.count(['lookup', 'getattr'], () => scene.ask(lstat(path)))
 test('what was opened by a name that was another file’s is known for that one', (t) => {
-  const told: Record<string, (stage: Stage) => void> = {
-    'by its name': ({ cache }) => cache.invalidate('/d/f'),
-    'by its directory': ({ cache }) => cache.invalidate('/d'),
-    everything: ({ cache }) => cache.invalidate(),
-    'as a report': ({ sinks }) => sinks.get('/d')?.change('rename', 'f'),
-    'as a report of who knows what': ({ sinks }) => sinks.get('/d')?.change('rename', null),
-    'as an error': ({ sinks }) => sinks.get('/d')?.error('EIO'),
-  }
   for (const [how, tell] of Object.entries(told)) {
     const stage = make({ watch: true })
     const { scene } = stage
@@ -193,6 +204,62 @@ test('what was opened by a name that was another file’s is known for that one'
     agree(t, scene, ['/e/h', '/d/f'].map(lstat), how)
     scene.ask(['release', { fd }])
     agree(t, scene, ['/e/h', '/d/f'].map(lstat), `${how}, closed`)
+  }
+})
+
+test('what was opened by a name that was another file’s is written: what was kept of that one is told no longer', (t) => {
+  const taking: Record<string, (lower: Lower) => Lower> = {
+    'which can be asked': (lower) => lower,
+    'which says nothing of itself': silent,
+  }
+  for (const [which, change] of Object.entries(taking)) {
+    for (const [how, tell] of Object.entries(told)) {
+      for (const isAsked of [false, true]) {
+        const stage = make({ watch: true }, change)
+        const { scene } = stage
+        scene.behind(link('/d/g', '/e/h'))
+        for (const path of ['/d', '/d/f', '/e/h']) scene.ask(lstat(path))
+        scene.behind(rename('/d/g', '/d/f'))
+        const fd = scene.raw(open('/d/f', O_RDWR)) as number
+        tell(stage)
+        if (isAsked) agree(t, scene, [lstat('/e/h')], `${how}, ${which}`)
+        written(scene, fd, 'text')
+        if (isAsked) agree(t, scene, [lstat('/e/h')], `${how}, ${which}, written`)
+        written(scene, fd, 'longer')
+        scene.ask(['release', { fd }])
+        if (which === 'which can be asked' && narrow.has(how))
+          t.is(looks(scene, '/e'), 0, `${how}: another file is kept`)
+        agree(t, scene, [lstat('/e/h')], `${how}, ${which}, closed`)
+        t.is(looks(scene, '/e/h'), 0, 'it is kept again')
+      }
+    }
+  }
+})
+
+test('a file is made, written and closed while it is looked up, and says nothing of itself', (t) => {
+  const { scene } = make({}, silent)
+  scene.ask(lstat('/d/none'))
+  const fd = scene.raw(open('/d/n', O_RDWR | O_CREAT | O_EXCL)) as number
+  const looking = new Actor(scene, [lstat('/d/n')])
+  looking.until('lookup')
+  looking.step()
+  written(scene, fd, 'text')
+  scene.ask(['release', { fd }])
+  looking.until()
+  agree(t, scene, [lstat('/d/n')], 'closed')
+})
+
+test('an attribute of what was opened by a name that was another file’s', (t) => {
+  const { scene, sinks } = make({ watch: true })
+  for (const change of [link('/d/f', '/e/f'), set('/d/f'), set('/d/g', 'user.a', 'other')]) scene.behind(change)
+  for (const path of ['/d/f', '/e/f']) scene.ask(lstat(path))
+  scene.behind(rename('/d/g', '/d/f'))
+  const fd = scene.raw(open('/d/f', O_RDONLY)) as number
+  sinks.get('/d')?.change('rename', 'f')
+  const ofFile: Asked = ['getxattr', { path: '', fd, name: 'user.a', follow: true }]
+  for (const asked of ['first', 'then']) {
+    t.is(scene.ask(get('/e/f')), "'new'", asked)
+    t.is(scene.ask(ofFile), "'other'", asked)
   }
 })
 
