@@ -1,14 +1,13 @@
 /** Runs plans for callers that are called back. `done` may be called before `runAsync` returns: faces defer it. */
 import type { Context } from '../context.js'
-import { answered, type Exchange, notAVerdict, type Plan, type RunPlan, type Step } from '../exchange.js'
-import type { Call, Deadline } from '../extension.js'
+import { answered, type Exchange, notAVerdict, type Plan, type Step } from '../exchange.js'
+import type { Call } from '../extension.js'
 import type { Done } from '../lower.js'
-import type { Op, Reply, Request, Stats } from '../op.js'
-import { append } from '../primordials.js'
-import { makeStats } from '../stats.js'
+import type { Op, Reply, Request } from '../op.js'
 import { AROUND, Failed, Forward, NEXT, PASSTHROUGH, Probe, Replied, type Verdict } from '../verdict.js'
-import { compilePlan } from './compile.js'
-import { Again, BAD_FD, isForeign, isStale, nested, REENTERED, type Replaced, UNHEARD, unwind } from './unwind.js'
+import { performCall } from './call.js'
+import { begin, LEFT, left } from './head.js'
+import { Again, nested, type Replaced, UNHEARD, unwind } from './unwind.js'
 
 /** Perform one request, from the top. */
 export const runAsync = <O extends Op>(x: Exchange, op: O, req: Request<O>, cx: Context, done: Done<O>): void => {
@@ -26,71 +25,6 @@ export const runAsync = <O extends Op>(x: Exchange, op: O, req: Request<O>, cx: 
 
 type Out = Reply<Op> | Failed
 
-/** There is something to be waited for: see `goOn`. */
-export const LEFT: unique symbol = Symbol('plyfs.left')
-/** Where the plan that was begun last was left. */
-const left: { at: number; heard: Verdict<Op> | typeof UNHEARD; again: Again | undefined } = {
-  at: 0,
-  heard: UNHEARD,
-  again: undefined,
-}
-const leave = (
-  _x: Exchange,
-  _plan: Plan,
-  _from: number,
-  at: number,
-  _req: Request<Op>,
-  _cx: Context,
-  heard: Verdict<Op> | typeof UNHEARD,
-): typeof LEFT => {
-  left.at = at
-  left.heard = heard
-  // Of a request that was left, and whose caller then came to the end of the stack: it is nothing to this one.
-  left.again = undefined
-  return LEFT
-}
-const rise = (
-  _x: Exchange,
-  plan: Plan,
-  from: number,
-  at: number,
-  out: Out,
-  req: Request<Op>,
-  replaced: Replaced | undefined,
-  passedAt: number,
-  cx: Context,
-  heard: Verdict<Op> | typeof UNHEARD,
-): Out | typeof LEFT => {
-  const value = unwind(plan, from, at, out, req, replaced, passedAt, cx, heard)
-  if (!(value instanceof Again)) return value
-  left.again = value
-  return LEFT
-}
-const headOf = (x: Exchange, plan: Plan): RunPlan => {
-  plan.head = compilePlan(x, plan, { resume: leave, rise, UNHEARD, answered }, false) ?? interpretHead(x, plan)
-  return plan.head
-}
-/** The beginning of a plan by which all of it is left to the loop. */
-export const interpretHead =
-  (x: Exchange, plan: Plan): RunPlan =>
-  (req, cx) => {
-    if (x.refusesReentry && x.busy) return REENTERED
-    if (plan.onFd && x.ownFilesOnly && (isForeign(plan, req) || isStale(plan, req))) return BAD_FD
-    if (plan.releases) x.released((req as Request<'release'>).fd)
-    if (plan.writes) x.epoch++
-    return leave(x, plan, 0, 0, req, cx, UNHEARD) as never
-  }
-
-/** Perform a request as far as nothing has to be waited for. Where that is not all of it, `goOn` must come next. */
-export const begin = (x: Exchange, plan: Plan, req: Request<Op>, cx: Context): Out | typeof LEFT => {
-  const head = plan.head ?? headOf(x, plan)
-  try {
-    return head(req, cx)
-  } catch (bug) {
-    if (plan.writes) x.epoch++
-    throw bug
-  }
-}
 /** The rest of a request that was left just now. */
 export const goOn = (x: Exchange, plan: Plan, req: Request<Op>, cx: Context, done: Done<Op>): void => {
   const { at, heard, again } = left
@@ -259,13 +193,14 @@ class Run {
       let returned = false
       let failure: unknown = null
       let out: Out | typeof PENDING = PENDING
-      perform(this.x, step.value, cx, index + 1, (bug, reply) => {
+      const done: Done<Op> = (bug, reply) => {
         if (returned) this.#resume(generator, index, cx, bug, reply)
         else {
           failure = bug
           out = reply
         }
-      })
+      }
+      performCall(this.x, step.value, cx, index + 1, done, descend)
       returned = true
       if (failure !== null) abandon(generator, failure)
       if (out === PENDING) return PENDING
@@ -340,72 +275,6 @@ class Run {
 }
 
 const PENDING: unique symbol = Symbol('pending')
-
-/** One request of an around: by itself, or as one of those that share a flight. */
-const perform = (x: Exchange, call: Call<Op>, cx: Context, layer: number, done: Done<Op>): void => {
-  const { op, request, share, on } = call
-  if (call.deadline !== undefined) {
-    performWithin(x, call, call.deadline, cx, layer, done)
-    return
-  }
-  if (on !== undefined) {
-    on.async(op, request, done, cx)
-    return
-  }
-  if (share === undefined) {
-    descend(x, op, request, cx, layer, done)
-    return
-  }
-  const waiting = x.flights.get(share)
-  if (waiting !== undefined) {
-    append(waiting, done)
-    return
-  }
-  const others: Done<Op>[] = []
-  x.flights.set(share, others)
-  descend(x, op, request, cx, layer, (bug, out) => {
-    x.flights.delete(share)
-    done(bug, out)
-    // Each gets an answer of its own: nothing that is handed out is shared.
-    for (let k = 0; k < others.length; k++) {
-      const other = others[k] as Done<Op>
-      other(bug, op === 'lookup' || op === 'getattr' ? copied(out as Stats | Failed) : out)
-    }
-  })
-}
-/** The first of two answers: the one from below, or the deadline's. */
-const performWithin = (
-  x: Exchange,
-  { op, request }: Call<Op>,
-  deadline: Deadline,
-  cx: Context,
-  layer: number,
-  done: Done<Op>,
-): void => {
-  let isOver = false
-  const sent = deadline.detached(op, request)
-  const timer = setTimeout(() => {
-    isOver = true
-    done(null, deadline.failed)
-  }, deadline.ms)
-  descend(x, op, sent, cx, layer, (bug, out) => {
-    if (!isOver) {
-      clearTimeout(timer)
-      if (bug === null) deadline.met(op, request, sent, out)
-      done(bug, out)
-      return
-    }
-    // Nobody is left to be told of a bug: it surfaces as itself.
-    if (bug !== null) throw bug
-    const rest = deadline.missed(op, out)
-    if (rest !== undefined) descend(x, rest.op, rest.request, cx, layer, dropped)
-  })
-}
-const dropped = (bug: unknown): void => {
-  if (bug !== null) throw bug
-}
-const copied = (out: Stats | Failed): Stats | Failed =>
-  out instanceof Failed || out === undefined ? out : makeStats(out)
 
 /** Lets the generator's `finally` run, then throws the bug: it may not be swallowed by accident. */
 const abandon = (generator: Steps, bug: unknown): never => {

@@ -3,7 +3,8 @@ import type { Context } from '../context.js'
 import type { Exchange, Plan } from '../exchange.js'
 import type { Op, Reply, Request } from '../op.js'
 import type { Failed } from '../verdict.js'
-import { begin, goOn, LEFT } from './callback.js'
+import { goOn } from './callback.js'
+import { begin, LEFT } from './head.js'
 
 type Out = Reply<Op> | Failed
 

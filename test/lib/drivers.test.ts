@@ -1,7 +1,8 @@
 /** One plan, three drivers: what hooks say, and what comes of it. */
 import test from 'ava'
 import type { Context } from '../../lib/context.js'
-import { begin, interpretHead, LEFT, runAsync } from '../../lib/driver/callback.js'
+import { runAsync } from '../../lib/driver/callback.js'
+import { begin, interpretHead, LEFT } from '../../lib/driver/head.js'
 import { runPromise } from '../../lib/driver/promise.js'
 import { interpretPlan, runSync } from '../../lib/driver/sync.js'
 import type { Exchange } from '../../lib/exchange.js'
