@@ -40,6 +40,7 @@ const TREE: readonly Asked[] = [
   ...['/d/f', '/d/g', '/d/s/x'].map(file),
   symlink('d', '/l'),
   symlink('d/f', '/to-f'),
+  symlink('/e', '/d/k'),
 ]
 /** The lower reports nothing by itself: that is up to each test. */
 const make = (options: MetadataCacheOptions = {}, change = (lower: Lower): Lower => lower): Stage => {
@@ -100,6 +101,12 @@ const events: Record<string, Event> = {
     reports: ['s'],
     questions: [there('/d/s/x'), there('/d/s/y'), list('/d/s'), lstat('/d/s'), lstat('/d/s/x')],
   },
+  'a link is replaced': {
+    changes: [unlink('/d/k'), symlink('s', '/d/k')],
+    path: '/d/k',
+    reports: ['k'],
+    questions: [there('/d/k/x'), lstat('/d/k'), stat('/d/k'), ['readlink', { path: '/d/k' }]],
+  },
 }
 for (const [what, { changes, path, reports, questions }] of Object.entries(events)) {
   test(`${what}: asked about before, or just then`, (t) => {
@@ -140,6 +147,34 @@ test('all beneath a directory is forgotten with it', (t) => {
   agree(t, scene, questions, 'by a link to it')
 })
 
+test('of two links that lead to each other one is replaced', (t) => {
+  const { scene, cache } = make()
+  for (const change of [symlink('two', '/one'), symlink('one', '/two')]) scene.behind(change)
+  t.is(scene.ask(lstat('/one/x')), 'ELOOP')
+  for (const change of [unlink('/two'), mkdir('/two'), file('/two/x')]) scene.behind(change)
+  cache.invalidate('/one/x')
+  agree(t, scene, [lstat('/one/x')], 'replaced')
+})
+
+test('a file is told of by one of its names: before, or while, it is looked up by another', (t) => {
+  for (const watch of [false, true]) {
+    for (const isUnderWay of [false, true]) {
+      const { scene, cache, sinks } = make({ watch })
+      scene.behind(link('/d/f', '/e/h'))
+      for (const path of ['/d/f', '/e']) scene.ask(lstat(path))
+      const looking = new Actor(scene, [lstat('/e/h')])
+      looking.until('lookup')
+      looking.step()
+      if (!isUnderWay) looking.until()
+      scene.behind(setattr('/d/f', { size: 9 }))
+      if (watch) sinks.get('/d')?.change('change', 'f')
+      else cache.invalidate('/d/f')
+      looking.until()
+      agree(t, scene, ['/e/h', '/d/f'].map(lstat), `${watch}, ${isUnderWay}`)
+    }
+  }
+})
+
 test('what is forgotten is asked for once, and all else is kept', (t) => {
   const { scene, cache } = make()
   const all = ['/d/f', '/d/g', '/d/s', '/d/s/x', '/e'].map(lstat)
@@ -156,17 +191,21 @@ test('what is forgotten is asked for once, and all else is kept', (t) => {
 test('an attribute of an open file is asked for when it is forgotten', (t) => {
   for (const watch of [false, true]) {
     const { scene, cache, sinks } = make({ watch })
-    scene.ask(lstat('/d/f'))
+    scene.behind(link('/d/f', '/e/h'))
+    for (const path of ['/d/f', '/e/h']) scene.ask(lstat(path))
     const fd = scene.raw(open('/d/f', O_RDONLY)) as number
     const asking = new Actor(scene, [['getxattr', { path: '', fd, name: 'user.a', follow: true }]])
     asking.until('getxattr')
     asking.step()
     scene.behind(set('/d/f'))
+    // It is kept where that leads, so that no more is forgotten than that.
+    scene.ask(there('/d/f'))
     if (watch) sinks.get('/d')?.change('change', 'f')
     else cache.invalidate('/d/f')
     asking.until()
     t.is(asking.said[0], 'ENODATA')
-    t.is(scene.ask(get('/d/f')), "'new'", String(watch))
+    // By another name, since what is found anew is seen to have changed.
+    t.is(scene.ask(get('/e/h')), "'new'", String(watch))
   }
 })
 
@@ -179,6 +218,10 @@ const silent = (lower: Lower): Lower => {
 }
 /** What says, perhaps, that `/d/f` is another file. */
 const told: Record<string, (stage: Stage) => void> = {
+  'by its name, which is kept': ({ scene, cache }) => {
+    scene.ask(there('/d/f'))
+    cache.invalidate('/d/f')
+  },
   'by its name': ({ cache }) => cache.invalidate('/d/f'),
   'by its directory': ({ cache }) => cache.invalidate('/d'),
   everything: ({ cache }) => cache.invalidate(),
