@@ -101,8 +101,8 @@ export class Walker {
     const last = this.#spot
     const now = this.cache.clock.now()
     if (last?.path === path && this.#holds(last.directory) && now < last.directory.until) return last
-    // Something is under way that a walk would have to wait for.
-    if (path.length > MAX_CHARS || !this.#isQuiet()) return undefined
+    // While something moves no directory is known; what a walk would have to ask first, a walk asks.
+    if (path.length > MAX_CHARS || !this.files.isSettled) return undefined
     const cut = cutOf(path)
     const directory = cut === -1 ? undefined : this.#directory(path, cut)
     // What was found last was found by its own name.
@@ -111,11 +111,6 @@ export class Walker {
     return this.#spot
   }
   #spot: Spot | undefined
-
-  #isQuiet(): boolean {
-    const { space, all } = this.cache
-    return space.busy === 0 && all.busy === 0 && this.files.isSettled
-  }
 
   /** What is kept about `path`: as `known`, or by its last name. */
   found(path: string, dentry: Dentry | undefined, follow: boolean): Resolved | undefined {
@@ -129,15 +124,16 @@ export class Walker {
    * @param leads a link is another matter
    * @returns RAW where it takes a walk; undefined where nothing is kept
    */
-  kept({ path, directory, inode, part }: Spot, leads: boolean): Resolved | typeof RAW | undefined {
+  kept({ path, inode, part }: Spot, leads: boolean): Resolved | typeof RAW | undefined {
     const { cache } = this
     const t = cache.stamp
     const name = this.components.kept(inode, part, 'inode')
     if (name === undefined) return undefined
     if ((leads && name.type === S_IFLNK) || this.hasMoved(t)) return RAW
-    const until = Math.min(directory.until, name.until)
     const exists = name.state !== NEGATIVE
-    return this.#remember(path, cache.memo.get(path), path, exists, name.type === S_IFLNK, name, undefined, until)
+    const isLink = name.type === S_IFLNK
+    // No name is kept for longer than the directory that it is in.
+    return this.#remember(path, cache.memo.get(path), path, exists, isLink, name, undefined, name.until)
   }
 
   /** The directory that was found last, by its own name, and that name without a slash after it. */

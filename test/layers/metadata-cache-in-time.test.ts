@@ -21,6 +21,7 @@ import {
   setattr,
   stat,
   symlink,
+  there,
   unlink,
 } from './orders.js'
 
@@ -65,7 +66,7 @@ const cases: Record<string, Case> = {
       [19, ['resolve', { path: '/d/f', follow: false }]],
     ],
     changes: [unlink('/d/f')],
-    question: ['access', { path: '/d/f', mask: 0 }],
+    question: there('/d/f'),
   },
   'a list of attributes, and then one of them': {
     asked: [
@@ -197,7 +198,8 @@ test('what takes long is as old as when it was asked for', (t) => {
     made: open('/d/n', O_RDWR | O_CREAT | O_EXCL),
   }
   for (const [what, asked] of Object.entries(slow)) {
-    const scene = make()
+    // A name that is missing is not kept for as long as what leads there.
+    const scene = make(undefined, { negativeTtlMs: 15 })
     for (const path of ['/d', '/d/f']) scene.ask(lstat(path))
     const asking = new Actor(scene, [asked])
     asking.step()
@@ -206,8 +208,8 @@ test('what takes long is as old as when it was asked for', (t) => {
     now += 15
     scene.ask(lstat('/e'))
     asking.until()
-    now += 5
-    agree(t, scene, [['access', { path: '/d/n', mask: 0 }]], what)
+    if (what === 'made') now += 5
+    agree(t, scene, [there('/d/n')], what)
   }
 })
 
@@ -251,4 +253,45 @@ test('a file that was opened by a path which led to another by then is known for
     }
     agree(t, scene, [path, '/h'].map(lstat), path)
   }
+})
+
+test('what is missing is kept for a shorter time than the way there, however it was found', (t) => {
+  for (const path of ['/d/n', '/./d/n']) {
+    const scene = make(undefined, { negativeTtlMs: 5 })
+    t.is(scene.ask(lstat(path)), 'ENOENT')
+    scene.behind(file('/d/n'))
+    now += 5
+    agree(t, scene, [lstat(path)], path)
+  }
+})
+
+test('what is beneath a directory is kept again once the directory has been looked for anew', (t) => {
+  const scene = make()
+  const questions = ['/d/f', '/d/g', '/d/n'].map(lstat)
+  const looks = (): number => scene.count(['lookup', 'getattr'], () => agree(t, scene, questions, String(now)))
+  for (let k = 0; k < 3; k++) {
+    t.not(looks(), 0)
+    t.is(looks(), 0)
+    now += TTL
+    // Each is once the first that is asked about again, and the last.
+    questions.reverse()
+  }
+})
+
+test('a link was replaced while it was looked up, and is then read by its name: it is another by its other name', (t) => {
+  const scene = make()
+  for (const path of ['/d/f', '/e']) scene.ask(lstat(path))
+  now += TTL - 1
+  const looking = new Actor(scene, [lstat('/l')])
+  looking.until('lookup')
+  looking.step()
+  for (const change of [unlink('/l'), symlink('e', '/l')]) scene.behind(change)
+  now += 1
+  // The root is looked for anew meanwhile.
+  scene.ask(lstat('/other'))
+  now += 1
+  looking.until()
+  for (const path of ['/l/f', '/other/f']) scene.ask(lstat(path))
+  now += TTL - 2
+  agree(t, scene, ['/other/f', '/l/f'].map(lstat), 'in time')
 })

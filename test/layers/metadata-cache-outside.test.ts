@@ -22,6 +22,7 @@ import {
   setattr,
   stat,
   symlink,
+  there,
   unlink,
 } from './orders.js'
 
@@ -57,7 +58,6 @@ const make = (options: MetadataCacheOptions = {}, change = (lower: Lower): Lower
   }
   return { scene: new Scene([cache], TREE, (lower) => watched(change(lower))), cache, sinks, closed }
 }
-const there = (path: string): Asked => ['access', { path, mask: 0 }]
 const written = (scene: Scene, fd: number, text: string): void => {
   const buffer = Buffer.from(text)
   scene.ask(['write', { fd, buffer, offset: 0, length: buffer.length, position: 0 }])

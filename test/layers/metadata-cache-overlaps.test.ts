@@ -6,6 +6,7 @@ import {
   Actor,
   type Asked,
   file,
+  get,
   link,
   list,
   lstat,
@@ -145,4 +146,30 @@ test('a directory is made by several at once: nothing else is forgotten', (t) =>
     0,
   )
   t.is(scene.ask(lstat('/d/n')), scene.behind(lstat('/d/n')))
+})
+
+test('a file is changed by a name that it is about to get', (t) => {
+  for (const making of [link('/d/f', '/d/n'), mknod('/d/n')]) {
+    const scene = make()
+    scene.ask(lstat('/d/n'))
+    const changing = new Actor(scene, [making])
+    changing.until(making[0])
+    const setting = new Actor(scene, [set('/d/n')])
+    setting.until('setxattr')
+    changing.until()
+    scene.ask(link('/d/n', '/e/n'))
+    for (const when of ['not yet', 'set', 'told']) {
+      for (const path of ['/e/n', '/d/f']) t.is(scene.ask(get(path)), scene.behind(get(path)), `${path}, ${when}`)
+      setting.step()
+    }
+  }
+})
+
+test('what is looked up while a file is open that nobody knows is kept', (t) => {
+  const scene = make()
+  const fd = scene.raw(open('/d/n', O_RDWR | O_CREAT | O_EXCL)) as number
+  const looks = (): number => scene.count(['lookup', 'getattr'], () => scene.ask(lstat('/e')))
+  t.is(looks(), 2, 'which file it is, and what is asked')
+  t.is(looks(), 0)
+  scene.ask(['release', { fd }])
 })

@@ -205,6 +205,7 @@ export const everyOrder = <S extends Scene>(
 
 export const stat = (path: string): Asked => ['getattr', { path, follow: true, precise: false }]
 export const lstat = (path: string): Asked => ['getattr', { path, follow: false, precise: false }]
+export const there = (path: string): Asked => ['access', { path, mask: 0 }]
 export const list = (path: string): Asked => ['readdir', { path }]
 /** An empty file. */
 export const file = (path: string): Asked => mknod(path)

@@ -336,10 +336,8 @@ export const mutants = [
   ...cache('walk', [
     ['if (last?.path === path && this.#holds(last.directory) && now', 'if (last?.path === path && now'],
     ['this.#holds(last.directory) && now < last.directory.until', 'this.#holds(last.directory)'],
-    ['|| !this.#isQuiet()) return undefined', ') return undefined'],
-    ['space.busy === 0 && all.busy === 0 && this.files.isSettled', 'space.busy === 0 && all.busy === 0'],
+    ['|| !this.files.isSettled) return undefined', ') return undefined'],
     ['if ((leads && name.type === S_IFLNK) || this', 'if (this'],
-    ['const until = Math.min(directory.until, name.until)', 'const until = name.until'],
   ]),
   ...cache('look', [
     ['if (step !== RAW && step.type === S_IFLNK && this.#leads) return AROUND', ''],
