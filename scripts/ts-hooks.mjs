@@ -1,14 +1,11 @@
 // The hooks of ts-loader.mjs.
-import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
-import { createRequire } from 'node:module'
-import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { placeOf } from './ts-cache.mjs'
 
 // Whatever a test puts in their places.
-const { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = fs
-const cache = fileURLToPath(new URL('../node_modules/.cache/ts/', import.meta.url))
-const OPTIONS = { target: 'ES2022', module: 'ESNext', inlineSourceMap: true, verbatimModuleSyntax: true }
+const { existsSync, readFileSync } = fs
+const compiler = fileURLToPath(new URL('./ts-compile.mjs', import.meta.url))
 const TYPESCRIPT = /^file:[^?]*\.m?ts(?:\?|$)/
 // A query asks for a copy of a module of one's own.
 const SCRIPT = /^\.\.?\/[^?]*\.js(?:\?|$)/
@@ -29,31 +26,15 @@ export const load = (url, context, next) => {
 }
 
 const compiled = (path, text) => {
-  // Not by directory, which is nowhere in what is compiled: a copy of this repository compiles nothing again.
-  const key = createHash('sha1')
-    .update(`${JSON.stringify(OPTIONS)}\0${basename(path)}\0${text}`)
-    .digest('hex')
-  const file = join(cache, `${key}.js`)
+  const place = placeOf(path, text)
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(place, 'utf8')
   } catch {
-    const source = transpiled(path, text)
-    try {
-      mkdirSync(cache, { recursive: true })
-      // Others that compile it at the same time never see half of it.
-      const temporary = `${file}.${process.pid}-${Math.random()}`
-      writeFileSync(temporary, source)
-      renameSync(temporary, file)
-    } catch {
-      // Without a cache it is slower.
-    }
-    return source
+    const { execFileSync } = process.getBuiltinModule('node:child_process')
+    return execFileSync(process.execPath, [compiler, path], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
   }
-}
-
-let ts
-const transpiled = (fileName, text) => {
-  ts ??= createRequire(import.meta.url)('typescript')
-  const compilerOptions = ts.convertCompilerOptionsFromJson(OPTIONS, '.').options
-  return ts.transpileModule(text, { fileName: basename(fileName), compilerOptions }).outputText
 }
