@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type Mount, mount } from '../../lib/fuse/index.js'
 import { mountAt } from '../../lib/fuse/mountinfo.js'
-import { FIVE, freshPlace, inMount, needsFuse, obstacle, type Place, removePlace, sh } from './support.js'
+import { FIVE, freshPlace, inMount, needsFuse, obstacle, type Place, python, removePlace, sh } from './support.js'
 
 type Source = Parameters<typeof inMount>[1]
 const sources: readonly (readonly [string, Source])[] = [
@@ -122,7 +122,7 @@ import os
 for k in range(300):
   with open('${mnt}/tmp', 'w') as file: file.write(str(k))
   os.rename('${mnt}/tmp', '${target}')`
-  const writer = spawn('python3', ['-c', script], { cwd: '/' })
+  const writer = spawn(python(), ['-c', script], { cwd: '/' })
   let running = true
   const ended = new Promise<void>((resolve) => {
     writer.on('exit', () => {
@@ -168,7 +168,7 @@ assert os.lseek(fd, 0, os.SEEK_DATA) >= 0
 assert os.lseek(fd, 1 << 20, os.SEEK_HOLE) == (1 << 20) + 1
 os.close(fd)
 print('ok')`
-  t.is((await sh(`python3 -c '${script.replaceAll("'", "'\\''")}'`)).trim(), 'ok')
+  t.is((await sh(`${python()} -c '${script.replaceAll("'", "'\\''")}'`)).trim(), 'ok')
 })
 
 everywhere('who makes a file owns it, and who may not does not', async (t, mnt) => {

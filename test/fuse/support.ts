@@ -71,7 +71,15 @@ export const needsFuse = (
   if (missing === undefined) test.serial(title, body)
   else test.skip(`${title} (${missing})`, body)
 }
-const isMissing = (program: string): boolean => spawnSync(program, ['--version']).status !== 0
+const isMissing = (program: 'python3' | 'setpriv'): boolean =>
+  program === 'python3' ? python() === '' : spawnSync(program, ['--version']).status !== 0
+
+let interpreter: string | undefined
+/** Where Python is: what is in PATH may be a script that looks for it, which takes longer than most scripts of ours. */
+export const python = (): string => {
+  interpreter ??= spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).stdout ?? ''
+  return interpreter.trim()
+}
 
 /** A test inside a mount. */
 export const inMount = (
