@@ -84,7 +84,7 @@ export class Components {
           cache.setNegative(name, Math.min(dir.listingUntil, now + negativeTtlMs))
           return name
         }
-      } else if (want === 'name' && type !== 0 && type !== S_IFLNK) {
+      } else if (want === 'name' && type !== 0) {
         const name = cache.child(dir, part)
         cache.setPositive(name, type, undefined, dir.listingUntil)
         return name

@@ -119,9 +119,8 @@ const onInode = <O extends AboutOp>(
         return yield* inode === undefined ? attempt(op, req) : ask(req, inode, undefined)
       }
       const r = yield* walker.walk(req.path, follows(req), 'inode', false, req.dentry !== undefined)
-      if (r === RAW) return yield* send(req, undefined, undefined)
-      if (!r.exists) return r.failed ?? NOENT
-      if (r.inode === undefined) return yield* send(req, undefined, undefined)
+      if (r !== RAW && !r.exists) return r.failed ?? NOENT
+      if (r === RAW || r.inode === undefined) return yield* send(req, undefined, undefined)
       const known = reader.kept(r.inode, r, req)
       if (known !== undefined) return known instanceof Failed ? known : known.value
       return yield* ask(req, r.inode, r)

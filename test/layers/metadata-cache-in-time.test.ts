@@ -295,3 +295,67 @@ test('a link was replaced while it was looked up, and is then read by its name: 
   now += TTL - 2
   agree(t, scene, ['/other/f', '/l/f'].map(lstat), 'in time')
 })
+
+test('a file was replaced while it was looked up, and is then asked about by its name: it is another by its other name', (t) => {
+  const mode = (mask: number) => (path: string) => ['access', { path, mask }] as const
+  const ways = [
+    { before: get, question: (path: string) => get(path, 'user.b') },
+    { before: mode(4), question: mode(1) },
+  ]
+  for (const { before, question } of ways) {
+    const scene = make()
+    for (const change of [file('/f'), link('/f', '/h'), set('/f', 'user.b', 'old')]) scene.behind(change)
+    now += TTL - 1
+    const looking = new Actor(scene, [lstat('/f')])
+    looking.until('lookup')
+    looking.step()
+    const other = [unlink('/f'), file('/f'), set('/f', 'user.b', 'other'), setattr('/f', { mode: 0o755 })]
+    for (const change of other) scene.behind(change)
+    now += 1
+    // The root is looked for anew meanwhile.
+    scene.ask(lstat('/none'))
+    now += 1
+    looking.until()
+    for (const asked of [lstat('/h'), before('/h'), question('/f')]) scene.ask(asked)
+    now += TTL - 2
+    agree(t, scene, [question('/h'), question('/f')], question('/f')[0])
+  }
+})
+
+test('a list of attributes is as old as it is, though one of them has been asked for since', (t) => {
+  // So coarse are the times of some file systems that no change shows in them.
+  const coarse = (lower: Lower): Lower => {
+    const timeless = <O extends 'lookup' | 'getattr'>(own: LowerOp<O>): LowerOp<O> => ({
+      ...own,
+      sync: (...args) => {
+        const out = own.sync(...args)
+        return 'ino' in out ? Object.assign(out, { ctimeMs: 1000 }) : out
+      },
+    })
+    const { lookup, getattr } = lower.ops
+    return { ...lower, ops: { ...lower.ops, lookup: timeless(lookup), getattr: timeless(getattr) } }
+  }
+  const scene = make(coarse)
+  agree(t, scene, [getAll('/d/f')], 'before')
+  scene.behind(set('/d/f'))
+  now += TTL
+  agree(t, scene, [get('/d/f'), getAll('/d/f')], 'after')
+})
+
+test('a directory is listed by a link that was replaced: what is not listed is missing for no longer than that', (t) => {
+  const scene = make()
+  scene.behind(file('/d/n'))
+  now += TTL - 1
+  const looking = new Actor(scene, [lstat('/l')])
+  looking.until('lookup')
+  looking.step()
+  for (const change of [unlink('/l'), symlink('e', '/l')]) scene.behind(change)
+  now += 1
+  // The root is looked for anew meanwhile.
+  scene.ask(lstat('/d'))
+  now += 1
+  looking.until()
+  for (const asked of [lstat('/other'), lstat('/other/f'), list('/l'), lstat('/d/n')]) scene.ask(asked)
+  now += TTL - 2
+  agree(t, scene, [lstat('/d/n')], 'in time')
+})

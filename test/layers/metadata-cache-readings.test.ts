@@ -95,6 +95,8 @@ test('a directory without a number is met anew while it is listed', (t) => {
     reading.until('readdir')
     at += 20
     isTrue(t, scene, '/d', 'not yet')
+    reading.step()
+    isTrue(t, scene, '/d', 'listed')
     reading.until()
     isTrue(t, scene, '/d', 'told')
   } finally {

@@ -186,7 +186,11 @@ export const mutants = [
       '    name.type = type\n    name.until = Math.min(until, name.dir.until)',
       '    name.type = type\n    name.until = until',
     ],
-    ['if (inode !== undefined) inode.until = name.until', 'if (inode !== undefined) inode.until = until'],
+    [
+      'if (inode !== undefined) inode.until = name.until',
+      'if (inode !== undefined) inode.until = until',
+      'what is beneath is then kept for as long as its own answers allow: right too, since those were asked for by the whole path',
+    ],
     ['return it.busy === 0 && it.changed <= t && this.all.busy === 0', 'return it.changed <= t && this.all.busy === 0'],
     ['it.busy === 0 && it.changed <= t && this.all', 'it.busy === 0 && this.all'],
     ['&& this.all.busy === 0 && this.all.changed <= t', '&& this.all.changed <= t'],
@@ -253,7 +257,6 @@ export const mutants = [
     ["if (this.isToWatch(root)) yield* this.watch(root, '/')", ''],
     ['Math.min(sent + cache.limits.ttlMs, until)', 'sent + cache.limits.ttlMs'],
     ['    if (cache.freshAt(inode, t)) {\n', '    if (inode) {\n'],
-    ['type !== 0 && type !== S_IFLNK) {', 'type !== 0) {'],
     ['Math.min(dir.listingUntil, now + negativeTtlMs)', 'now + negativeTtlMs'],
   ]),
   ...cache('reads', [
@@ -268,10 +271,6 @@ export const mutants = [
     ['r === undefined ? Number.POSITIVE_INFINITY : r.until)', 'Number.POSITIVE_INFINITY)'],
     ['  inode.accessUntil = Math.min(inode.accessUntil, until)\n', ''],
     ['  inode.xattrsUntil = Math.min(inode.xattrsUntil, until)\n', ''],
-    [
-      'if (r.inode === undefined) return yield* send(req, undefined, undefined)',
-      'if (r.inode === undefined) return yield* attempt(op, req)',
-    ],
     [
       '      if (!LASTING.has(failed.errno)) return\n      xattrsOf(inode, c.time, until).set',
       'xattrsOf(inode, c.time, until).set',
@@ -300,7 +299,10 @@ export const mutants = [
       'if (read !== undefined && r !== undefined && !cache.freshAt(r.name, t)) cache.reading.changed = ++cache.stamp',
       '',
     ],
-    ['if (r === RAW) return yield* send(req, undefined, undefined)', 'if (r === RAW) return yield* attempt(op, req)'],
+    [
+      'if (r === RAW || r.inode === undefined) return yield* send(req, undefined, undefined)',
+      'if (r === RAW || r.inode === undefined) return yield* attempt(op, req)',
+    ],
     ['if (DENIED.has(failed.errno)) accessOf', 'accessOf'],
     ['    inode.xattrNames = undefined\n', ''],
   ]),
