@@ -19,8 +19,8 @@ export interface Lower {
   /** The node-fs-shaped object behind it, whose own functions serve where no hook looks. */
   readonly native: object | undefined
   /**
-   * What comes next is about the directory at `path` and the names in it: until `listing` is called again. It may be walked to
-   * once for all of that: whoever says so lets it be moved meanwhile.
+   * What comes next is about the directory at `path` and the names in it, or about one of the few that were said before: until
+   * `listing(undefined)`. Each may be walked to once for all of that: whoever says so lets it be moved meanwhile.
    */
   listing?(path: Path | undefined): void
   /** Not of plyfs's own: its functions may lead anywhere, even to the stack above. */

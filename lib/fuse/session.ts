@@ -43,8 +43,10 @@ export const attributesOf = ({ path, fd, file }: Target): Request<'getattr'> => 
   precise: true,
 })
 
-/** How long a directory stays held below for the requests that come in a row. */
+/** How long directories stay held below for the requests that come in a row. */
 const NEAR_MS = 10
+/** How many of them: a program reads in one, writes in another, and looks at what is above. */
+const NEAR = 4
 
 /** Seconds as the kernel has them. */
 class Valid {
@@ -113,8 +115,8 @@ export class Session {
   #caller: Caller
   #callerBefore: Caller
   readonly #own: OwnPlace | undefined
-  /** The directory that is held below, and until when. */
-  #near: Inode | undefined
+  /** The directories that are held below, the last one first, and until when. */
+  readonly #near: Inode[] = []
   #nearUntil = 0
 
   constructor(
@@ -186,27 +188,37 @@ export class Session {
   }
 
   /**
-   * What comes next is probably about `dir`, or what is in it: it stays held below for a moment. Only where the kernel keeps
-   * names for longer than that, and judges who may pass the directories above; and only on the root's own filesystem, which
-   * is in use anyway.
+   * What comes next is probably about `dir`, or what is in it: it stays held below for a moment, and so do those before, a few
+   * of them. Only where the kernel keeps names for longer than that, and judges who may pass the directories above; and only
+   * on the root's own filesystem, which is in use anyway.
    * @returns whether it does
    */
   near(dir: Inode): boolean {
-    if (dir === this.#near) return true
+    const held = this.#near
+    if (dir === held[0]) return true
     const { entryTtl, defaultPermissions } = this.knobs
     if (entryTtl * 1000 < NEAR_MS || !defaultPermissions || this.waits) return false
-    this.leave()
     const path = dir.dev === this.table.root.dev ? this.table.pathOf(dir) : undefined
-    if (path === undefined) return false
+    if (path === undefined) {
+      this.leave()
+      return false
+    }
+    if (held.length === 0) this.#nearUntil = now() + NEAR_MS
+    const at = held.indexOf(dir)
+    if (at !== -1) held.splice(at, 1)
+    else if (held.length === NEAR) held.pop()
+    held.unshift(dir)
     this.x.lower.listing?.(path)
-    this.#near = dir
-    this.#nearUntil = now() + NEAR_MS
     return true
   }
-  /** It may not be where it was. */
+  /** Whether `dir` is held. */
+  isNear(dir: Inode): boolean {
+    return this.#near.includes(dir)
+  }
+  /** They may not be where they were. */
   leave(): void {
-    if (this.#near === undefined) return
-    this.#near = undefined
+    if (this.#near.length === 0) return
+    this.#near.length = 0
     this.x.lower.listing?.(undefined)
   }
 
@@ -217,7 +229,7 @@ export class Session {
 
   /** Before a request is handled. */
   setCaller(wire: RequestWire): void {
-    if (this.#near !== undefined && now() >= this.#nearUntil) this.leave()
+    if (this.#near.length > 0 && now() >= this.#nearUntil) this.leave()
     this.cx = { caller: this.#callerOf(wire), epoch: this.x.epoch, depth: 0 }
   }
 

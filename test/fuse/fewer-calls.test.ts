@@ -17,6 +17,7 @@ import { metadataCache, sandbox, xattrElision } from '../../layers/index.js'
 import type { Exchange } from '../../lib/exchange.js'
 import { exchangeOf } from '../../lib/face/node-fs.js'
 import { FATTR_MODE, OPCODES } from '../../lib/fuse/abi.js'
+import type { Inode } from '../../lib/fuse/inode-table.js'
 import {
   ATTR,
   ATTR_OUT,
@@ -180,6 +181,31 @@ rootedTest('a directory that is listed is walked to once for all of its names', 
   t.is(size('/in/two'), 'ENOENT')
 })
 
+rootedTest('of the directories that are listed, the last few are held', (t) => {
+  const dir = folder(t)
+  const names = ['a', 'b', 'c', 'd', 'e']
+  for (const name of names) {
+    mkdirSync(join(dir, name))
+    writeFileSync(join(dir, name, 'file'), name)
+  }
+  const { lower } = exchangeOf(stack(rooted(dir))) as Exchange
+  const isThere = (name: string): boolean =>
+    !(lower.ops.lookup.sync({ path: `/${name}/file`, dentry: undefined, precise: true }) instanceof Failed)
+  const held = (): string => names.filter(isThere).join('')
+  const list = (name: string): void => {
+    lower.listing?.(`/${name}`)
+    t.true(isThere(name))
+  }
+  for (const name of ['a', 'b', 'c', 'd']) list(name)
+  // Used once more: it is not the next to be let go of.
+  list('a')
+  list('e')
+  for (const name of names) renameSync(join(dir, name), join(dir, `${name}-moved`))
+  t.is(held(), 'acde')
+  lower.listing?.(undefined)
+  t.is(held(), '')
+})
+
 rootedTest('requests in a row are about a directory that is held, for a moment and no longer', async (t) => {
   const dir = folder(t)
   const make = (path: string): void => mkdirSync(join(dir, path))
@@ -223,6 +249,52 @@ rootedTest('requests in a row are about a directory that is held, for a moment a
   t.true(lookupIn(bare, there, 'four') > 0)
   renameSync(join(dir, 'in'), join(dir, 'out'))
   t.is(lookupIn(bare, there, 'four'), 0)
+})
+
+rootedTest('a directory beside others is asked about in the one that they are in', (t) => {
+  const dir = folder(t)
+  for (const path of ['in/one/sub', 'in/two/sub']) mkdirSync(join(dir, path), { recursive: true })
+  const s = sessionOf(stack(rooted(dir), [xattrElision()]), [metadataCache({ ttlMs: 60_000 })])
+  void s.prepare()
+  const lookup = (nodeid: number, name: string): number => {
+    t.is(ask(s, OPCODES.lookup, nodeid, text(name)), 0)
+    return s.out.view.getUint32(REPLY + ENTRY_OUT.nodeid, true)
+  }
+  const getattr = (id: number): void => {
+    t.is(ask(s, OPCODES.getattr, id, Buffer.alloc(GETATTR_IN.SIZE)), 0)
+  }
+  const at = lookup(1, 'in')
+  const [one, two] = [lookup(at, 'one'), lookup(at, 'two')]
+  const subs = [lookup(one, 'sub'), lookup(two, 'sub')]
+  const inode = (id: number): Inode => s.table.get(id) as Inode
+  /** Which of the first three are held after `act`, where that took no longer than directories are held. */
+  const held = (act: () => void): boolean[] => {
+    for (;;) {
+      s.leave()
+      s.askedIn = undefined
+      const begun = performance.now()
+      act()
+      if (performance.now() - begun < 10) return [at, one, two].map((id) => s.isNear(inode(id)))
+    }
+  }
+  const ask3 = (): void => {
+    for (const id of [at, one, two]) getattr(id)
+  }
+  t.deepEqual(held(ask3), [true, false, false])
+  const again = (): void => {
+    ask3()
+    getattr(two)
+  }
+  t.deepEqual(held(again), [true, false, true], 'twice in a row')
+  const four = (): void => {
+    for (const id of [at, two, ...subs]) t.true(s.near(inode(id)))
+  }
+  t.deepEqual(held(four), [true, false, true], 'four of them')
+  const five = (): void => {
+    four()
+    s.near(inode(one))
+  }
+  t.deepEqual(held(five), [false, true, true], 'the one that was of no use longest is let go of')
 })
 
 rootedTest('the directory whose attributes are asked for is held, and so is that of files in a row', async (t) => {

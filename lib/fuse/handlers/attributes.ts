@@ -82,12 +82,16 @@ const attributesOf = (s: Session, w: RequestWire, flags: number, fh: number): St
   return stats instanceof Failed ? refused(stats) : stats
 }
 
-/** A directory is asked about before what is in it; files one after the other, or by several programs in turns. */
+/**
+ * A directory is asked about before what is in it, unless others beside it are as well; files one after the other, or by
+ * several programs in turns.
+ */
 const approach = (s: Session, inode: Inode): void => {
   const isDir = inode.type === S_IFDIR
   const dir = isDir ? inode : inode.parent
   if (dir === undefined || dir === s.table.root) return
-  if (isDir || dir === s.askedIn) s.near(dir)
+  const isBeside = isDir && dir.parent !== undefined && s.isNear(dir.parent)
+  if ((isDir && !isBeside) || dir === s.askedIn) s.near(dir)
   s.askedIn = dir
 }
 

@@ -136,8 +136,9 @@ const remove =
     const target = op === 'unlink' ? dir.children?.get(name) : undefined
     // Only of what is open: all others would pay for it.
     const ghost = target?.handles === undefined ? undefined : openGhost(s, target, path)
+    // What it is held by must not be taken for what is made in its place.
     if (op === 'rmdir') s.leave()
-    else s.near(dir)
+    s.near(dir)
     const failed = s.ask(op, onPath(path))
     if (failed instanceof Failed) {
       dropGhost(s, ghost)

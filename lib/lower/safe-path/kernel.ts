@@ -1,7 +1,7 @@
 /**
  * Resolves by openat2(2): the kernel walks the whole path in one call, and refuses, at the moment of use, every step that
- * would leave the root. Nothing is remembered from one request to the next, but a directory while its entries are looked up;
- * `Kept` does so for canonical paths. What it refuses (an absolute link, `..` above the root) is left to the walker, which
+ * would leave the root. Nothing is remembered from one request to the next, but the directories that it is told are used
+ * (`listing`); `Kept` does so for canonical paths. What it refuses (an absolute link, `..` above the root) is left to the walker, which
  * knows what that means here.
  */
 
@@ -34,13 +34,20 @@ const O_KNOWN = (() => {
 /** What open(2) leaves of the flags beside O_PATH. */
 const WITH_PATH = O_PATH | O_DIRECTORY | O_NOFOLLOW
 
+/** Directories that are listed at a time. */
+const LISTED = 4
+interface Listed {
+  readonly path: Path
+  /** Once it was of use. */
+  held: Held | undefined
+}
+
 export class KernelResolver implements Resolver {
   readonly calls: Calls
   readonly root: Held
   readonly #resolve: number
-  /** Whose names are looked up just now, and that directory once it is held. */
-  #listed: Path | undefined
-  #listedHeld: Held | undefined
+  /** Whose names are looked up just now, the last one first. */
+  readonly #listed: (Listed | undefined)[] = [undefined, undefined, undefined, undefined]
 
   constructor(
     readonly raw: Raw,
@@ -52,7 +59,7 @@ export class KernelResolver implements Resolver {
   }
 
   release(held: Held): void {
-    if (held !== this.root && held !== this.#listedHeld) this.raw.close(held)
+    if (held !== this.root && !this.#isListed(held)) this.raw.close(held)
   }
 
   /** Whether what the kernel refused may be had: a link or `..` that needs our own reading, or a race. */
@@ -87,11 +94,7 @@ export class KernelResolver implements Resolver {
   parent(path: Path): Held | Failed {
     const bad = this.#bad(path)
     if (bad !== undefined) return bad
-    if (this.#listed !== undefined) {
-      const listed = this.#listedAbove(path)
-      if (listed !== undefined) return listed
-    }
-    return this.#parent(path)
+    return this.#listedAbove(path) ?? this.#parent(path)
   }
   #parent(path: Path): Held | Failed {
     const { above } = partsOf(path)
@@ -103,33 +106,63 @@ export class KernelResolver implements Resolver {
 
   /** See `Lower.listing`. */
   listing(path: Path | undefined): void {
-    if (this.#listedHeld !== undefined) this.raw.close(this.#listedHeld)
-    this.#listedHeld = undefined
-    // A name in the root takes one call as it is.
-    this.#listed = path === '/' ? undefined : path
-  }
-  /** The directory that is listed, if `path` is a name in it. */
-  #listedAbove(path: Path): Held | undefined {
-    const { above, isPlain } = partsOf(path)
-    if (above !== this.#listed || !isPlain) return undefined
-    if (this.#listedHeld === undefined) {
-      const held = this.#parent(path)
-      if (!(held instanceof Failed) && held !== this.root) this.#listedHeld = held
+    const all = this.#listed
+    if (path === undefined) {
+      for (let k = 0; k < LISTED; k++) {
+        this.#drop(all[k])
+        all[k] = undefined
+      }
+      return
     }
-    return this.#listedHeld
+    // A name in the root takes one call as it is.
+    if (path === '/') return
+    let at = 0
+    while (at < LISTED - 1 && all[at] !== undefined && all[at]?.path !== path) at++
+    let first = all[at]
+    if (first?.path !== path) {
+      this.#drop(first)
+      first = { path, held: undefined }
+    }
+    for (; at > 0; at--) all[at] = all[at - 1]
+    all[0] = first
+  }
+  #drop(listed: Listed | undefined): void {
+    if (listed?.held !== undefined) this.raw.close(listed.held)
+  }
+  #isListed(held: Held): boolean {
+    const all = this.#listed
+    for (let k = 0; k < LISTED && all[k] !== undefined; k++) if (all[k]?.held === held) return true
+    return false
+  }
+  #listedAt(path: Path): Listed | undefined {
+    const all = this.#listed
+    for (let k = 0; k < LISTED && all[k] !== undefined; k++) if (all[k]?.path === path) return all[k]
+    return undefined
+  }
+  /** The directory that is listed, if `path` is a name in one. */
+  #listedAbove(path: Path): Held | undefined {
+    if (this.#listed[0] === undefined) return undefined
+    const { above, isPlain } = partsOf(path)
+    const listed = isPlain ? this.#listedAt(above) : undefined
+    if (listed === undefined) return undefined
+    if (listed.held === undefined) {
+      const held = this.#parent(path)
+      if (!(held instanceof Failed) && held !== this.root) listed.held = held
+    }
+    return listed.held
   }
   /** The same of the path that is listed itself; undefined where there is no directory, but a link to one perhaps. */
   #listedItself(path: Path): Held | undefined {
-    if (this.#listedHeld === undefined) {
-      const held = this.#open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW)
-      if (held >= 0) this.#listedHeld = held
-    }
-    return this.#listedHeld
+    const listed = this.#listedAt(path)
+    if (listed === undefined || listed.held !== undefined) return listed?.held
+    const held = this.#open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW)
+    if (held >= 0) listed.held = held
+    return listed.held
   }
 
   stat(path: Path, follow: boolean, precise: boolean): Stats | Failed {
     const { raw } = this
-    const listed = this.#listed === undefined ? undefined : this.#listedAbove(path)
+    const listed = this.#listedAbove(path)
     const parts = partsOf(path)
     // In the root itself there is no way to be led astray.
     if (listed !== undefined || (parts.above === '' && parts.isPlain)) {
@@ -137,7 +170,7 @@ export class KernelResolver implements Resolver {
       if (result < 0) return failed(result)
       if ((raw.mode() & S_IFMT) !== S_IFLNK || !follow) return raw.stats(precise)
     }
-    const itself = path === this.#listed ? this.#listedItself(path) : undefined
+    const itself = this.#listedItself(path)
     if (itself !== undefined) return this.calls.stat(itself, precise)
     const held = this.hold(path, follow)
     if (held instanceof Failed) return held
@@ -150,7 +183,7 @@ export class KernelResolver implements Resolver {
     const bad = this.#bad(path)
     if (bad !== undefined) return bad
     // What fails is asked for once more by its path, which tells why.
-    if (this.#listed !== undefined && (flags & (O_PATH | O_TMPFILE | O_NOFOLLOW)) === O_NOFOLLOW) {
+    if ((flags & (O_PATH | O_TMPFILE | O_NOFOLLOW)) === O_NOFOLLOW) {
       const listed = this.#listedAbove(path)
       const fd = listed === undefined ? -1 : this.raw.openat(listed, partsOf(path).name, flags & O_KNOWN, mode & 0o7777)
       if (fd >= 0) return fd
