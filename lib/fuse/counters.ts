@@ -13,7 +13,7 @@ const AT = {
   passed: SPARE + 2,
   kept: SPARE + 3,
   errors: SPARE + 4,
-  bytes: SPARE + 5,
+  around: SPARE + 5,
 } as const
 const SIZE = SPARE + 8
 
@@ -24,6 +24,9 @@ const SECONDS = 1
 const DEVICE = 2
 /** Whether the session's thread was called. */
 const CALLED = 3
+/** Directories that were listed. */
+const LISTED = 4
+const WORDS = 6
 const STARTING = 0
 const MOUNTED = 1
 const ABANDONED = 2
@@ -41,6 +44,8 @@ export interface Counts {
   /** Open files that were passed through to the kernel, and those that were not. */
   readonly passedThrough: number
   readonly keptBack: number
+  /** Directories that were listed for what was asked for name by name. */
+  readonly listedAround: number
 }
 
 export class Counters {
@@ -49,10 +54,10 @@ export class Counters {
   readonly #control: Int32Array
 
   /** @param shared another thread's */
-  constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(SIZE * 8 + 16)) {
+  constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(SIZE * 8 + WORDS * 4)) {
     this.shared = shared
     this.numbers = new Float64Array(shared, 0, SIZE)
-    this.#control = new Int32Array(shared, SIZE * 8, 4)
+    this.#control = new Int32Array(shared, SIZE * 8, WORDS)
   }
 
   count(code: number): void {
@@ -64,7 +69,7 @@ export class Counters {
   failed(): void {
     ;(this.numbers[AT.errors] as number)++
   }
-  set(what: 'inodes' | 'open' | 'passed' | 'kept', value: number): void {
+  set(what: 'inodes' | 'open' | 'passed' | 'kept' | 'around', value: number): void {
     this.numbers[AT[what]] = value
   }
 
@@ -111,6 +116,19 @@ export class Counters {
     return Atomics.load(this.#control, STATE) === MOUNTED
   }
 
+  /** How many directories of the mount the program has listed, of those that it was asked to; Infinity: no more. */
+  get listed(): number {
+    const listed = Atomics.load(this.#control, LISTED)
+    return listed === -1 ? Number.POSITIVE_INFINITY : listed
+  }
+  hasListed(): void {
+    const before = Atomics.load(this.#control, LISTED)
+    if (before !== -1) Atomics.compareExchange(this.#control, LISTED, before, before + 1)
+  }
+  listNoMore(): void {
+    Atomics.store(this.#control, LISTED, -1)
+  }
+
   snapshot(): Counts {
     const requests: { [op: string]: number } = {}
     const milliseconds: { [op: string]: number } = {}
@@ -130,6 +148,7 @@ export class Counters {
       open: at('open'),
       passedThrough: at('passed'),
       keptBack: at('kept'),
+      listedAround: at('around'),
     }
   }
 }

@@ -16,6 +16,8 @@ export interface Device {
   readonly fd: number
   /** Waits for the next request: its length; 0 at the end of the mount; WOKEN where it was woken. */
   receive(): number
+  /** Whether one comes within so many milliseconds. */
+  comes(ms: number): boolean
   /** Sends the first `length` bytes of the reply; one that nobody waits for any more is no error. */
   send(length: number): void
 }
@@ -34,9 +36,11 @@ export const openDevice = (fd: number, wire: Wire, out: Wire, wake?: number): De
   // Both are held by this closure for as long as their addresses are in use.
   const from = addressOf(calls, wire)
   const to = addressOf(calls, out)
+  const comes = poller(calls, fd)
   const isWoken = wake === undefined ? undefined : waiter(calls, fd, wake)
   return {
     fd,
+    comes,
     receive() {
       for (;;) {
         if (isWoken?.() === true) return WOKEN
@@ -72,6 +76,20 @@ const waiter = (calls: Sys, device: number, socket: number): (() => boolean) => 
   }
 }
 const POLLIN = 1
+
+const poller = (calls: Sys, device: number): ((ms: number) => boolean) => {
+  const ppoll = calls.of5('ppoll')
+  // struct pollfd, struct timespec
+  const memory = new ArrayBuffer(8 + 16)
+  const polled = new Int32Array(memory, 0, 2)
+  const time = new BigInt64Array(memory, 8, 2)
+  const [address, timeAt] = [calls.address(memory), calls.address(memory, 8)]
+  return (ms) => {
+    polled.set([device, POLLIN])
+    time[1] = BigInt(Math.floor(ms * 1e6))
+    return ppoll(address, 1, timeAt, 0, 0) > 0
+  }
+}
 
 const addressOf = (calls: Sys, { bytes }: Wire): Arg =>
   offsetBy(calls.address(bytes.buffer as ArrayBuffer), bytes.byteOffset)

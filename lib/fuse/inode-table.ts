@@ -63,6 +63,12 @@ export class Inode {
   backingId = 0
   /** As it was last read, where directories are not opened. */
   listing: Listing | undefined = undefined
+  /** What was asked for in it since it was last listed, and how much of that makes a listing worth it: see read-around.ts. */
+  asked = 0
+  due = 0
+  ticket = 0
+  /** The ticket of the listing that it was last told in. */
+  toldBy = 0
   /** Whether a watcher was asked for; and, until there is one, which names in it were told to be absent. */
   watched = false
   missed: string[] | undefined = undefined

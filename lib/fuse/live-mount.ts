@@ -7,6 +7,7 @@ import { abortConnection } from './connection.js'
 import type { Counters, Counts } from './counters.js'
 import { followed } from './follow.js'
 import { guard } from './guardian.js'
+import { Lister } from './lister.js'
 import { MountError } from './mount-error.js'
 import { mountAt, mounts } from './mountinfo.js'
 import type { Notifier } from './notifier.js'
@@ -60,6 +61,7 @@ export class LiveMount implements Mount {
   /** Whether nobody serves it any more. */
   #over = false
   readonly #device: string | undefined
+  readonly #lister: Lister
 
   constructor(
     private readonly sys: Native,
@@ -70,6 +72,8 @@ export class LiveMount implements Mount {
     private readonly notifier: Notifier,
   ) {
     this.#device = mountAt(mountpoint)?.device
+    this.#lister = new Lister(sys, counters, mountpoint, this.#device, server.device)
+    server.onList = (asked) => this.#lister.list(asked)
     const guardian = this.#device === undefined ? undefined : guard(mountpoint, this.#device)
     // A serving thread that is parked in a read would keep process.exit() waiting.
     const onExit = (): void => this.abort()
@@ -78,6 +82,7 @@ export class LiveMount implements Mount {
       this.#over = true
       this.#attached = false
       notifier.end()
+      void this.#lister.end()
       notifier.wake.close()
       process.off('exit', onExit)
       guardian?.stdin?.end()
@@ -93,6 +98,7 @@ export class LiveMount implements Mount {
       await this.ended
       return { lazy: false }
     }
+    await this.#lister.end()
     let result = umount(this.sys, this.mountpoint)
     const lazy = result === -EBUSY
     if (lazy) result = umount(this.sys, this.mountpoint, MNT_DETACH)
@@ -136,6 +142,7 @@ export class LiveMount implements Mount {
     if (this.#over) return
     const { counters, notifier } = this
     // Where MNT_FORCE is not for this user, the connection ends with who serves it.
+    void this.#lister.end()
     counters.abandon()
     counters.call()
     if (notifier.wake.socket !== undefined) notifier.wake.call()

@@ -25,6 +25,8 @@ export interface MountOptions {
   readonly xattrs?: boolean
   /** False: no kernel passthrough, whatever the layers say. */
   readonly passthrough?: boolean
+  /** False: no directory is listed because names in it are looked up one by one. Default: as the layers allow. */
+  readonly readAround?: boolean
   /** Nothing may be changed through the mount. Default false. */
   readonly readOnly?: boolean
   /** Measure how long each request takes. Default false. */
@@ -123,8 +125,8 @@ export const mount = async (source: Source, mountpoint: string, options: MountOp
   const path = prepare(sys, mountpoint)
   const counters = new Counters()
   counters.timed = options.latencies ?? false
-  const { allowOther = isRoot(), defaultPermissions, xattrs, passthrough } = options
-  const offload = { allowOther, defaultPermissions, xattrs, passthrough, backingDepth: depthBelow(source) }
+  const { allowOther = isRoot(), defaultPermissions, xattrs, passthrough, readAround } = options
+  const offload = { allowOther, defaultPermissions, xattrs, passthrough, readAround, backingDepth: depthBelow(source) }
   const base = process.cwd()
   const { port1, port2 } = new MessageChannel()
   const wake = isRoot() ? byRequest(path) : bySocket(sys, path)

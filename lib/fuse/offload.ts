@@ -13,6 +13,8 @@ export interface Knobs {
   /** A listing brings the attributes along: FUSE_DO_READDIRPLUS, without _AUTO, which stops after the first page. */
   readonly readdirplus: boolean
   readonly cacheDirectories: boolean
+  /** A directory whose names are asked for one by one is listed, so that the kernel knows them all: see read-around.ts. */
+  readonly readAround: boolean
   /** OPENDIR is answered ENOSYS, once: the kernel opens and closes directories without a word. */
   readonly noOpendir: boolean
   readonly cacheSymlinks: boolean
@@ -45,6 +47,8 @@ export interface OffloadOptions {
   readonly xattrs?: boolean | undefined
   /** False: no kernel passthrough. Default: as the layers say. */
   readonly passthrough?: boolean | undefined
+  /** False: nothing is listed that nobody has asked to be listed. Default: as the layers allow. */
+  readonly readAround?: boolean | undefined
   /** The lower has no synchronous functions. Default false. */
   readonly late?: boolean | undefined
   /** Filesystems stacked below: 1 where the lower is itself on an overlay or on a mount like this one. Default 0. */
@@ -134,6 +138,15 @@ export const planOffload = (
         : defaultPermissions
           ? undefined
           : 'the layers judge who may open a directory'
+  const listsNot =
+    options.readAround === false
+      ? 'switched off'
+      : (opens ??
+        (Math.min(seconds('entryTtlMs'), seconds('attrTtlMs')) < 1
+          ? 'what is listed is kept for less than a second'
+          : capabilities.kernelFiles !== true
+            ? "the lower's files are not the kernel's"
+            : undefined))
   const keeper = named((o) => o.readOnly === true)
   // What only watches, guards or keeps takes no change elsewhere.
   const diverts = layers
@@ -146,6 +159,7 @@ export const planOffload = (
     negativeTtl: seconds('negativeTtlMs'),
     readdirplus: !waits && seconds('attrTtlMs') > 0,
     cacheDirectories,
+    readAround: listsNot === undefined,
     noOpendir: opens === undefined,
     cacheSymlinks: says('cacheSymlinks'),
     keepCache: off === undefined,
@@ -168,6 +182,7 @@ export const planOffload = (
       negativeTtl: from,
       readdirplus: waits ? waitReason : from,
       cacheDirectories: from,
+      readAround: listsNot ?? from,
       noOpendir: opens ?? from,
       cacheSymlinks: from,
       keepCache: from,

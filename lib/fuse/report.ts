@@ -19,6 +19,7 @@ export const requestTable = (stats: MountStats): string => {
       .join('  '),
   )
   lines.push(`errors ${stats.errors}, passed through ${stats.passedThrough} open files, kept back ${stats.keptBack}`)
+  if (stats.listedAround > 0) lines.push(`listed ${stats.listedAround} directories for what was looked up in them`)
   for (const [reason, count] of Object.entries(keptBackBecause)) lines.push(`  kept back ${count}: ${reason}`)
   return lines.join('\n')
 }

@@ -8,6 +8,7 @@ import { type Device, WOKEN } from './device.js'
 import { encodeEmpty, encodeError, encodeInit } from './encode.js'
 import { close } from './handlers/files.js'
 import { HANDLER_OF } from './handlers/index.js'
+import { HeldReplies } from './held-replies.js'
 import { MAX_WRITE, negotiate } from './init.js'
 import { OUT_HEADER } from './layout.js'
 import { ROW_OF } from './opcodes.js'
@@ -81,7 +82,13 @@ export interface Calls {
 /** Serves until the mount ends. */
 export const serve = (s: Session, wire: RequestWire, device: Device, counters: Counters, calls: Calls): void => {
   const { timed } = counters
+  const held = new HeldReplies()
+  const send = (reply: Uint8Array): void => {
+    s.out.bytes.set(reply)
+    device.send(reply.length)
+  }
   for (;;) {
+    if (held.size > 0 && (held.left === 0 || !device.comes(held.left))) held.giveUp(send)
     const received = device.receive()
     if (received === 0) break
     if (counters.called && !calls.answer()) break
@@ -93,7 +100,14 @@ export const serve = (s: Session, wire: RequestWire, device: Device, counters: C
     report(s, counters)
     if (length > 0) {
       if (errorOf(s) < 0) counters.failed()
-      device.send(length)
+      const { around } = s
+      if (around === undefined) device.send(length)
+      else {
+        const { awaits, told } = around
+        around.awaits = around.told = undefined
+        if (awaits === undefined || !held.hold(awaits, s.out, length)) device.send(length)
+        if (told !== undefined && held.size > 0) held.release(told, send)
+      }
     }
     if (s.forgotten.length > 0) calls.forgot()
     if (timed) counters.took(code, performance.now() - begun)
@@ -107,6 +121,7 @@ export const errorOf = (s: Session): number => s.out.view.getInt32(OUT_HEADER.er
 export const report = (s: Session, counters: Counters): void => {
   counters.set('inodes', s.table.size)
   counters.set('open', s.handles.size)
+  if (s.around !== undefined) counters.set('around', s.around.listings)
   if (s.backing === undefined) return
   counters.set('passed', s.backing.counts.passed)
   counters.set('kept', s.backing.counts.keptBack)

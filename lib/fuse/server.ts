@@ -2,6 +2,7 @@
 import { closeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { Counters } from './counters.js'
+import type { ToList } from './lister.js'
 import type { Told } from './notifier.js'
 import type { FromWorker, WorkerData } from './worker.js'
 
@@ -27,6 +28,8 @@ export class Server {
   /** Who hears of what the kernel is to be told, and of directories that it keeps something of. */
   onTold: ((told: Told) => void) | undefined
   onLook: ((path: string) => void) | undefined
+  /** Who lists. */
+  onList: ((asked: ToList) => void) | undefined
   keptBack: { readonly [reason: string]: number } = {}
 
   /** The session's; -1 until it is mounted. */
@@ -50,6 +53,7 @@ export class Server {
       else if (message.type === 'serving') onServing()
       else if (message.type === 'told') this.onTold?.(message)
       else if (message.type === 'look') this.onLook?.(message.path)
+      else if (message.type === 'list') this.onList?.(message)
       else if (message.type === 'ended') this.keptBack = message.keptBack
       else fail(new Error(message.message))
     })

@@ -18,6 +18,7 @@ import { MAX_WRITE } from './init.js'
 import { type Inode, InodeTable } from './inode-table.js'
 import { ATTR_OUT, ENTRY_OUT, OPEN_OUT } from './layout.js'
 import type { Knobs } from './offload.js'
+import type { ReadAround } from './read-around.js'
 import type { InitOut } from './reply.js'
 import { REPLY, type RequestWire, setU64, Wire } from './wire.js'
 
@@ -93,6 +94,8 @@ export class Session {
   /** Whether answers come later: what is not a request's cannot be asked for. */
   readonly waits: boolean = false
   readonly absentXattrs: AbsentXattrs | undefined
+  /** Lists what is asked for name by name; undefined: nobody does. */
+  around: ReadAround | undefined
   /** Whether the kernel can be told to look a name up anew without losing what is in use under it. */
   expires = false
   /** What layers have forgotten by themselves and the kernel is to be told; undefined: everything. */

@@ -7,8 +7,10 @@ import { Counters } from './counters.js'
 import { openDevice } from './device.js'
 import { forget, listen } from './forget.js'
 import { dropOwn, isolate } from './isolate.js'
+import type { ToList } from './lister.js'
 import type { Told, ToWorker } from './notifier.js'
 import { type OffloadOptions, planOffload } from './offload.js'
+import { type Lists, ReadAround } from './read-around.js'
 import { type Calls, closeAll, initialise, makeRequestWire, serve } from './serve.js'
 import { serveWaiting } from './serve-waiting.js'
 import { type OwnPlace, Session } from './session.js'
@@ -37,6 +39,7 @@ export type FromWorker =
     }
   | { readonly type: 'serving' }
   | ({ readonly type: 'told' } & Told)
+  | ({ readonly type: 'list' } & ToList)
   /** The kernel keeps something of this directory. */
   | { readonly type: 'look'; readonly path: string }
   | { readonly type: 'failed'; readonly message: string }
@@ -76,6 +79,22 @@ const callsOf = (s: Session, counters: Counters): Calls => ({
   },
 })
 
+/** Directories that wait to be listed, at most. */
+const MOST = 32
+
+const lists = (counters: Counters): Lists => {
+  let asked = 0
+  return {
+    list(path, node) {
+      const { listed } = counters
+      if (asked - listed >= MOST || listed > asked) return 0
+      tell({ type: 'list', path, node })
+      return ++asked
+    },
+    isPending: (ticket) => ticket > counters.listed,
+  }
+}
+
 const run = async (): Promise<void> => {
   const counters = new Counters(shared)
   const sys = native()
@@ -92,6 +111,7 @@ const run = async (): Promise<void> => {
   await session.prepare()
   listen(session)
   if (plan.knobs.watch) session.onLook = (path) => tell({ type: 'look', path })
+  if (plan.knobs.readAround) session.around = new ReadAround(lists(counters))
   tell({ type: 'ready', lower: lower.name, isolated, plan })
   const device = counters.awaited()
   if (device === undefined) return

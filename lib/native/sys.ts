@@ -20,13 +20,22 @@ export interface Sys {
   of4(name: SyscallName): (a: Arg, b: Arg, c: Arg, d: Arg) => number
   of5(name: SyscallName): (a: Arg, b: Arg, c: Arg, d: Arg, e: Arg) => number
   of6(name: SyscallName): (a: Arg, b: Arg, c: Arg, d: Arg, e: Arg, f: Arg) => number
-  /** The address of an ArrayBuffer's memory, which stays where it is. */
-  address(memory: ArrayBuffer): Arg
+  /**
+   * In libuv's pool: the result, or -1 for a failure, of which nobody knows why. What an argument is the address of must be
+   * there until then.
+   */
+  later(name: SyscallName, a: Arg, b: Arg, c: Arg, d: Arg): Promise<number>
+  /** The address of an ArrayBuffer's memory, which stays where it is; or of what is `by` bytes further on. */
+  address(memory: ArrayBuffer, by?: number): Arg
 }
 
+interface Call {
+  (...args: Arg[]): Arg
+  async(...args: [...Arg[], (error: unknown, result: Arg) => void]): void
+}
 /** The little of koffi that is used; its own types stay out of the declarations, since it is optional. */
 interface Koffi {
-  load(path: null): { func(name: string, result: string, args: string[]): (...args: Arg[]) => Arg }
+  load(path: null): { func(name: string, result: string, args: string[]): Call }
   errno(): number
   address(memory: ArrayBuffer): bigint
 }
@@ -38,7 +47,7 @@ const load = (): Sys | undefined => {
   const numbers = process.platform === 'linux' ? NUMBERS[process.arch] : undefined
   if (numbers === undefined) return undefined
   let koffi: Koffi
-  let of: (arity: number) => (...args: Arg[]) => Arg
+  let of: (arity: number) => Call
   try {
     koffi = createRequire(import.meta.url)('koffi') as Koffi
     const libc = koffi.load(null)
@@ -64,8 +73,12 @@ const load = (): Sys | undefined => {
     of4: bind((n) => (a, b, c, d) => result(four(n, a, b, c, d))),
     of5: bind((n) => (a, b, c, d, e) => result(five(n, a, b, c, d, e))),
     of6: bind((n) => (a, b, c, d, e, f) => result(six(n, a, b, c, d, e, f))),
-    address: (memory) => {
-      const address = koffi.address(memory)
+    later: (name, a, b, c, d) =>
+      new Promise((resolve) => {
+        four.async(numbers[name], a, b, c, d, (error, value) => resolve(error ? -1 : Number(value)))
+      }),
+    address: (memory, by = 0) => {
+      const address = koffi.address(memory) + BigInt(by)
       // A tagged pointer (arm64 MTE) is too large for a number; a number costs less.
       return address <= Number.MAX_SAFE_INTEGER ? Number(address) : address
     },

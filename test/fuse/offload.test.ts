@@ -81,6 +81,24 @@ test('directories are opened without a word where nobody looks at it, and the ke
   t.false(planOffload(five(), host, { late: true }).knobs.noOpendir)
 })
 
+test('names come with a listing where all of it is kept, and the same for everybody', (t) => {
+  const plan = (layers: Layer[], of = host, options = {}) => planOffload(layers, of, options)
+  t.true(plan(five()).knobs.readAround)
+  const why = (...args: Parameters<typeof plan>): string => {
+    const { knobs, reasons } = plan(...args)
+    t.false(knobs.readAround)
+    return reasons.readAround
+  }
+  t.is(why([]), 'no layer keeps metadata')
+  t.is(why(five(), host, { readAround: false }), 'switched off')
+  t.is(why([metadataCache({ ttlMs: 500 })]), 'what is listed is kept for less than a second')
+  t.is(why(five(), memory), "the lower's files are not the kernel's")
+  t.is(why(five(), host, { defaultPermissions: false }), 'the layers judge who may open a directory')
+  t.is(why(five(), host, { late: true }), 'the lower answers later')
+  const rules = [{ allow: ['*' as const], paths: ['/**'], callers: { uid: [0] } }]
+  t.regex(why([sandbox({ rules }), metadataCache()]), /'sandbox' decides by caller/)
+})
+
 test('passthrough over something that is stacked already takes a depth of 2, if that is allowed', (t) => {
   t.is(planOffload([passthrough()], host, { backingDepth: 1 }).knobs.maxStackDepth, 2)
   const plan = planOffload([stackDepth({ max: 1 }), passthrough()], host, { backingDepth: 1 })

@@ -104,7 +104,11 @@ const removed = ({ dev, ino, mode, uid, gid }: Inode): Stats => {
 
 export const getattr = (s: Session, w: RequestWire): number => {
   const stats = attributesOf(s, w, w.u32(GETATTR_IN.getattr_flags), w.u64(GETATTR_IN.fh))
-  return typeof stats === 'number' ? stats : s.replyAttr(s.table.get(w.nodeid) as Inode, stats)
+  if (typeof stats === 'number') return stats
+  const inode = s.table.get(w.nodeid) as Inode
+  // Nothing but its time of access can be another: it was listed.
+  if (inode.type === S_IFDIR && inode.ctimeMs === stats.ctimeMs) s.around?.stale(s, inode.parent)
+  return s.replyAttr(inode, stats)
 }
 
 const nsOf = (w: RequestWire, at: number, nsecAt: number): bigint =>

@@ -55,6 +55,7 @@ const listingOf = (s: Session, dir: Inode, holder: Holder, offset: number): List
   const entries = path === undefined ? [] : s.ask('readdir', onPath(path))
   if (entries instanceof Failed && entries.errno !== 'ENOENT') return refused(entries)
   holder.listing = listed(entries instanceof Failed ? [] : entries, holder.listing)
+  s.around?.begins(dir, holder.listing.entries.length)
   return holder.listing
 }
 
@@ -67,6 +68,7 @@ const list =
     const offset = w.u64(READ_IN.offset)
     const listing = listingOf(s, dir, holder, offset)
     if (typeof listing === 'number') return listing
+    if (s.around !== undefined) s.around.told = dir
     const above = plus ? s.table.pathOf(dir) : undefined
     const limit = Math.min(REPLY + w.u32(READ_IN.size), s.out.bytes.length)
     if (above === undefined) return fill(s, dir, listing, offset, limit, plus, undefined)
@@ -139,6 +141,7 @@ const putPlus = (
     return
   }
   const inode = s.table.adopt(dir, name, stats, path)
+  inode.toldBy = dir.ticket
   s.putEntry(at, inode, stats)
   putDirent(s.out, at + DIRENTPLUS.dirent, Math.max(end, limit), s.ino(inode, stats), next, dtOfMode(stats.mode), name)
 }

@@ -39,7 +39,9 @@ export const lookup = (s: Session, w: RequestWire): number => {
     s.putNoEntry(REPLY)
     return encodeInPlace(s.out, ENTRY_OUT.SIZE)
   }
-  return s.replyEntry(s.table.adopt(dir, name, stats, path), stats)
+  const inode = s.table.adopt(dir, name, stats, path)
+  s.around?.looked(s, dir, inode)
+  return s.replyEntry(inode, stats)
 }
 
 /** Only an NFS server asks so. */
@@ -147,6 +149,8 @@ const remove =
     }
     haunt(target, ghost)
     s.table.removed(dir, name)
+    // Who empties it asks about each name once, and needs no listing of what is left.
+    dir.asked = 0
     return encodeEmpty(s.out)
   }
 export const unlink = remove('unlink')
