@@ -60,6 +60,14 @@ const cases: Record<string, Case> = {
     changes: [file('/d/n')],
     question: lstat('/d/n'),
   },
+  'that a name is not in the directory that another was replaced by': {
+    asked: [
+      [0, lstat('/d')],
+      [12, lstat('/d/n')],
+    ],
+    changes: [file('/d/n'), rename('/d', '/was'), mkdir('/d')],
+    question: lstat('/was/n'),
+  },
   'what a listing says it is': {
     asked: [
       [0, list('/d')],
