@@ -1,16 +1,30 @@
 /**
  * Passthrough: open files whose reads and writes the kernel does itself. The kernel's rule is one backing id an inode:
  * while one open file of it is passed, every other must be passed with the same id, or do without the page cache.
+ *
+ * What is small and read again and again is kept as pages instead: to open it costs less, and whoever reads what is passed
+ * makes its time of access unknown, so that the next one to ask for attributes comes up.
  */
+import { constants as fs } from 'node:fs'
 import { errnoCode } from '../errno.js'
 import type { Native } from '../native/index.js'
-import { FOPEN_DIRECT_IO, FOPEN_PASSTHROUGH } from './abi.js'
+import type { Stats } from '../op.js'
+import { Failed } from '../verdict.js'
+import { FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_PASSTHROUGH } from './abi.js'
 import type { Handle } from './handles.js'
+import type { Inode } from './inode-table.js'
 
+const O_ACCMODE = 3
+const { O_TRUNC } = fs
 const S_IFMT = 0o170000
 const S_IFREG = 0o100000
 /** set-user-id and set-group-id: a write by others must take them away, which nobody would see. */
 const S_ISXID = 0o6000
+
+/** Bytes that one READ brings: the kernel's own read-ahead. */
+const SMALL = 128 << 10
+/** How long ago a file must have been changed for that time to tell it from what it was before: FAT's are the coarsest. */
+const SETTLED_MS = 2000
 
 export interface PassCounts {
   /** Open files that were passed through. */
@@ -26,10 +40,14 @@ export class Backing {
   /** EPERM or the like: there is no sense in asking again. */
   #refused: string | undefined
 
-  /** @param device the session's; passthrough has been agreed on */
+  /**
+   * @param device the session's; passthrough has been agreed on
+   * @param stats of an open file; undefined: pages do not outlive the open file
+   */
   constructor(
     readonly sys: Native,
     readonly device: number,
+    readonly stats: ((handle: Handle) => Stats | Failed) | undefined,
   ) {}
 
   #keep(reason: string): 0 {
@@ -38,10 +56,20 @@ export class Backing {
     return 0
   }
 
-  /** Decides how `handle`, which has just been opened, is read and written. @returns FOPEN_* flags to add */
-  open(handle: Handle, mode: number): number {
+  /**
+   * Decides how `handle`, which has just been opened, is read and written.
+   * @param cached FOPEN_* flags for what is read through the page cache
+   * @returns FOPEN_* flags
+   */
+  open(handle: Handle, mode: number, cached: number): number {
     const { inode } = handle
-    if ((mode & S_IFMT) !== S_IFREG) return 0
+    if ((mode & S_IFMT) !== S_IFREG) return cached
+    const again = this.#isReadAgain(handle) ? this.#pages(handle) : undefined
+    if (again !== undefined) {
+      this.#keep('read again')
+      inode.cached++
+      return again
+    }
     const id = this.#id(handle, mode)
     if (id > 0) {
       handle.io = 'passed'
@@ -54,7 +82,25 @@ export class Backing {
       return FOPEN_DIRECT_IO
     }
     inode.cached++
-    return 0
+    return cached
+  }
+
+  /** Whether it is opened to be read, and was before: the first time to pass it costs less. */
+  #isReadAgain({ inode, flags, file }: Handle): boolean {
+    if ((flags & (O_ACCMODE | O_TRUNC)) !== 0) {
+      inode.reads = 0
+      return false
+    }
+    return ++inode.reads > 1 && inode.passed === 0 && file?.direct === true
+  }
+  /**
+   * FOPEN_* flags for a small file that is to be kept as pages: others may have changed it, and who opens it afterwards sees
+   * that, as if it were passed. undefined: it is not to be.
+   */
+  #pages(handle: Handle): number | undefined {
+    const stats = this.stats?.(handle)
+    if (stats === undefined || stats instanceof Failed || stats.size > SMALL) return undefined
+    return areNew(handle.inode, stats) ? FOPEN_KEEP_CACHE : 0
   }
 
   #id(handle: Handle, mode: number): number {
@@ -84,4 +130,11 @@ export class Backing {
       inode.backingId = 0
     }
   }
+}
+
+/** Whether pages that were read since this was asked for the last time are what is in the file. */
+const areNew = (inode: Inode, { ctimeMs }: Stats): boolean => {
+  const before = inode.pagesCtimeMs
+  inode.pagesCtimeMs = ctimeMs > Date.now() - SETTLED_MS ? -1 : ctimeMs
+  return before === ctimeMs
 }

@@ -75,6 +75,10 @@ export class Inode {
   /** Open files that are passed through, and those that are read through the page cache. */
   passed = 0
   cached = 0
+  /** How often it was opened to be read, since it was opened to be changed. */
+  reads = 0
+  /** The time of change of what the kernel has in its page cache; -1: that is not to be told. */
+  pagesCtimeMs = -1
 
   constructor(
     readonly id: number,

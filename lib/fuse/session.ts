@@ -170,7 +170,8 @@ export class Session {
     this.noOpendir = (flags & INIT_FLAGS.FUSE_NO_OPENDIR_SUPPORT) !== 0n
     this.expires = (flags & INIT_FLAGS.FUSE_HAS_EXPIRE_ONLY) !== 0n
     if ((flags & INIT_FLAGS.FUSE_PASSTHROUGH) !== 0n && this.native !== undefined) {
-      this.backing = new Backing(this.native, device)
+      const ask = ({ fd, file }: Handle): Stats | Failed => this.stats({ path: file?.path ?? '', fd, file })
+      this.backing = new Backing(this.native, device, this.knobs.keepCache ? ask : undefined)
     }
   }
 

@@ -3,13 +3,24 @@ import { execFileSync, spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { type Mount, mount } from '../../lib/fuse/index.js'
 import { mountAt } from '../../lib/fuse/mountinfo.js'
-import { FIVE, freshPlace, inMount, needsFuse, obstacle, type Place, python, removePlace, sh } from './support.js'
+import {
+  FIVE,
+  freshPlace,
+  inMount,
+  type MakeSource,
+  needsFuse,
+  obstacle,
+  type Place,
+  python,
+  removePlace,
+  sh,
+} from './support.js'
 
-type Source = Parameters<typeof inMount>[1]
-const sources: readonly (readonly [string, Source])[] = [
+const sources: readonly (readonly [string, MakeSource])[] = [
   ['memory', () => ({ lower: { memory: {} } })],
   ['rooted', ({ back }) => ({ lower: { rooted: back } })],
   ['rooted, five layers', ({ back }) => ({ lower: { rooted: back }, layers: FIVE })],
@@ -228,6 +239,77 @@ inMount(
     t.is(passedThrough, 3)
     t.is(requests.read, undefined)
     t.is(requests.write, undefined)
+  },
+)
+
+/** What the lower has, long enough for the time of its change to tell it from what it was before. */
+const settled = (): Promise<void> => setTimeout(2100)
+
+inMount(
+  'a small file that is read again is kept as pages, as long as it is the same',
+  async ({ back }) => {
+    fs.writeFileSync(join(back, 'small'), 'one')
+    fs.writeFileSync(join(back, 'large'), Buffer.alloc((128 << 10) + 1))
+    fs.writeFileSync(join(back, 'written'), 'one')
+    await settled()
+    return { lower: { rooted: back }, layers: FIVE }
+  },
+  async (t, mounted, { back, mnt }) => {
+    if (!kernelPasses) return t.log('this kernel has no passthrough (Linux 6.9)')
+    const read = (name: string): string => fs.readFileSync(join(mnt, name), 'latin1')
+    /** READs, and requests for attributes, that `act` made. */
+    const counted = async (act: () => void): Promise<(number | undefined)[]> => {
+      const { requests: before } = await mounted.stats()
+      act()
+      const { requests: after } = await mounted.stats()
+      return [(after.read ?? 0) - (before.read ?? 0), (after.getattr ?? 0) - (before.getattr ?? 0)]
+    }
+    const small = (): void => {
+      t.is(read('small'), content)
+    }
+    let content = 'one'
+    const rewrite = (dir: string, text: string): void => {
+      content = text
+      fs.writeFileSync(join(dir, 'small'), text)
+    }
+    t.deepEqual((await counted(small))[0], 0, 'passed')
+    t.deepEqual((await counted(small))[0], 1, 'read again')
+    await counted(small)
+    t.deepEqual(await counted(small), [0, 0], 'kept')
+    // For the kernel its attributes are those that it was told, for a minute.
+    rewrite(back, 'two')
+    t.deepEqual((await counted(small))[0], 1, 'changed by others')
+    rewrite(back, 'six')
+    t.deepEqual((await counted(small))[0], 1, 'and once more, perhaps at the same time')
+    await settled()
+    t.deepEqual((await counted(small))[0], 1, 'which could be what was read last')
+    t.deepEqual((await counted(small))[0], 0)
+    rewrite(mnt, 'ten')
+    t.deepEqual((await counted(small))[0], 0, 'passed, as if it had not been read')
+    const large = (): void => {
+      t.is(read('large').length, (128 << 10) + 1)
+    }
+    const written = (): void => {
+      const fd = fs.openSync(join(mnt, 'written'), 'r+')
+      t.is(fs.readFileSync(fd, 'latin1'), 'one')
+      fs.closeSync(fd)
+    }
+    for (const act of [large, large, large, written, written, written]) t.is((await counted(act))[0], 0)
+  },
+)
+
+inMount(
+  'where nothing is kept, no file is',
+  ({ back }) => {
+    fs.writeFileSync(join(back, 'small'), 'one')
+    return { lower: { rooted: back }, layers: [{ passthrough: {} }] }
+  },
+  async (t, mounted, { mnt }) => {
+    if (!kernelPasses) return t.log('this kernel has no passthrough (Linux 6.9)')
+    for (let k = 0; k < 3; k++) t.is(fs.readFileSync(join(mnt, 'small'), 'latin1'), 'one')
+    const { requests, passedThrough } = await mounted.stats()
+    t.is(requests.read, undefined)
+    t.is(passedThrough, 3)
   },
 )
 

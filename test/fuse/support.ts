@@ -84,7 +84,7 @@ export const python = (): string => {
 /** A test inside a mount. */
 export const inMount = (
   title: string,
-  source: MakeSource,
+  source: (place: Place) => Source | Promise<Source>,
   body: Body,
   options: MountOptions = {},
   program?: Parameters<typeof needsFuse>[2],
@@ -93,7 +93,7 @@ export const inMount = (
     title,
     async (t) => {
       const where = place(t)
-      const mounted = await mount(source(where), where.mnt, options)
+      const mounted = await mount(await source(where), where.mnt, options)
       try {
         await body(t, mounted, where)
       } finally {

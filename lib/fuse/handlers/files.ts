@@ -44,10 +44,8 @@ const opened = (s: Session, at: number, inode: Inode, fd: number, flags: number,
   handle.uid = s.cx.caller.uid
   handle.gid = s.cx.caller.gid
   let out = s.knobs.keepCache ? FOPEN_KEEP_CACHE : 0
-  const passed = s.backing?.open(handle, mode) ?? 0
-  // The kernel refuses the two together.
-  if (passed !== 0) out = passed
-  else if (s.backing === undefined) inode.cached++
+  if (s.backing === undefined) inode.cached++
+  else out = s.backing.open(handle, mode, out)
   s.putOpen(at, handle.fh, out, handle.io === 'passed' ? inode.backingId : 0)
   return handle
 }
