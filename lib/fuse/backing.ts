@@ -13,6 +13,7 @@ import { Failed } from '../verdict.js'
 import { FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_PASSTHROUGH } from './abi.js'
 import type { Handle } from './handles.js'
 import type { Inode } from './inode-table.js'
+import { PageStore } from './page-store.js'
 
 const O_ACCMODE = 3
 const { O_TRUNC } = fs
@@ -35,19 +36,27 @@ export interface PassCounts {
   readonly kept: { [reason: string]: number }
 }
 
+/** What the stack is asked about an open file. */
+export interface Asks {
+  stats(handle: Handle): Stats | Failed
+  /** `length` bytes from the file's beginning, put at `offset`. */
+  read(handle: Handle, buffer: Buffer, offset: number, length: number): number | Failed
+}
+
 export class Backing {
   readonly counts: PassCounts = { passed: 0, keptBack: 0, kept: {} }
   /** EPERM or the like: there is no sense in asking again. */
   #refused: string | undefined
+  #store: PageStore | undefined
 
   /**
    * @param device the session's; passthrough has been agreed on
-   * @param stats of an open file; undefined: pages do not outlive the open file
+   * @param asks undefined: pages do not outlive the open file
    */
   constructor(
     readonly sys: Native,
     readonly device: number,
-    readonly stats: ((handle: Handle) => Stats | Failed) | undefined,
+    readonly asks: Asks | undefined,
   ) {}
 
   #keep(reason: string): 0 {
@@ -98,9 +107,21 @@ export class Backing {
    * that, as if it were passed. undefined: it is not to be.
    */
   #pages(handle: Handle): number | undefined {
-    const stats = this.stats?.(handle)
+    const stats = this.asks?.stats(handle)
     if (stats === undefined || stats instanceof Failed || stats.size > SMALL) return undefined
-    return areNew(handle.inode, stats) ? FOPEN_KEEP_CACHE : 0
+    return areNew(handle.inode, stats) || this.#fills(handle, stats) ? FOPEN_KEEP_CACHE : 0
+  }
+  /**
+   * Whether the kernel has been given what is in the file. The first time only, when there are no pages yet since it was passed
+   * before; and where it is the file that the kernel was told of, for it believes its size.
+   */
+  #fills(handle: Handle, { size, ctimeMs }: Stats): boolean {
+    const { inode } = handle
+    const { asks } = this
+    if (asks === undefined || inode.reads !== 2 || inode.cached > 0 || size === 0) return false
+    if (inode.pagesCtimeMs !== ctimeMs || inode.ctimeMs !== ctimeMs) return false
+    this.#store ??= new PageStore(this.device, SMALL)
+    return this.#store.put(inode.id, size, (buffer, offset, length) => asks.read(handle, buffer, offset, length))
   }
 
   #id(handle: Handle, mode: number): number {

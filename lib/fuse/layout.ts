@@ -201,6 +201,7 @@ export const STATX_IN = struct({ getattr_flags: 4, reserved: 4, fh: 8, sx_flags:
 export const STATX_OUT = struct({ attr_valid: 8, attr_valid_nsec: 4, flags: 4, spare: spare(2, 8), stat: STATX })
 
 export const NOTIFY_INVAL_INODE_OUT = struct({ ino: 8, off: 8, len: 8 })
+export const NOTIFY_STORE_OUT = struct({ nodeid: 8, offset: 8, size: 4, padding: 4 })
 export const NOTIFY_INVAL_ENTRY_OUT = struct({ parent: 8, namelen: 4, flags: 4 })
 export const NOTIFY_DELETE_OUT = struct({ parent: 8, child: 8, namelen: 4, padding: 4 })
 /** The body of NOTIFY_REPLY: the size of fuse_write_in. */

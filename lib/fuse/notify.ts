@@ -5,7 +5,13 @@
 import { constants } from 'node:os'
 import { encodePath } from '../path-bytes.js'
 import { FUSE_NAME_MAX, NOTIFY } from './abi.js'
-import { NOTIFY_DELETE_OUT, NOTIFY_INVAL_ENTRY_OUT, NOTIFY_INVAL_INODE_OUT, OUT_HEADER } from './layout.js'
+import {
+  NOTIFY_DELETE_OUT,
+  NOTIFY_INVAL_ENTRY_OUT,
+  NOTIFY_INVAL_INODE_OUT,
+  NOTIFY_STORE_OUT,
+  OUT_HEADER,
+} from './layout.js'
 import type { NameBytes } from './reply.js'
 import { REPLY, setU64, type Wire } from './wire.js'
 
@@ -59,6 +65,14 @@ export const encodeDelete = (out: Wire, parent: number, child: number, name: Nam
   out.view.setUint32(REPLY + NOTIFY_DELETE_OUT.namelen, namelen, true)
   out.view.setUint32(REPLY + NOTIFY_DELETE_OUT.padding, 0, true)
   return finish(out, NOTIFY.FUSE_NOTIFY_DELETE, NOTIFY_DELETE_OUT.SIZE + namelen + 1)
+}
+/** What a file begins with: `size` bytes of it are in their place already, after the structure. */
+export const encodeStore = (out: Wire, ino: number, size: number): number => {
+  setU64(out.view, REPLY + NOTIFY_STORE_OUT.nodeid, ino)
+  setU64(out.view, REPLY + NOTIFY_STORE_OUT.offset, 0)
+  out.view.setUint32(REPLY + NOTIFY_STORE_OUT.size, size, true)
+  out.view.setUint32(REPLY + NOTIFY_STORE_OUT.padding, 0, true)
+  return finish(out, NOTIFY.FUSE_NOTIFY_STORE, NOTIFY_STORE_OUT.SIZE + size)
 }
 /** Every name is looked up anew before it is used again. Linux 6.16; EINVAL before. */
 export const encodeIncEpoch = (out: Wire): number => finish(out, NOTIFY.FUSE_NOTIFY_INC_EPOCH, 0)

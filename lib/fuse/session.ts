@@ -9,7 +9,7 @@ import { Failed } from '../verdict.js'
 import { INIT_FLAGS } from './abi.js'
 import { AbsentXattrs } from './absent-xattrs.js'
 import { putStats } from './attr.js'
-import { Backing } from './backing.js'
+import { type Asks, Backing } from './backing.js'
 import { encodeInPlace } from './encode.js'
 import { isPlain } from './forget.js'
 import { type Handle, Handles } from './handles.js'
@@ -170,8 +170,12 @@ export class Session {
     this.noOpendir = (flags & INIT_FLAGS.FUSE_NO_OPENDIR_SUPPORT) !== 0n
     this.expires = (flags & INIT_FLAGS.FUSE_HAS_EXPIRE_ONLY) !== 0n
     if ((flags & INIT_FLAGS.FUSE_PASSTHROUGH) !== 0n && this.native !== undefined) {
-      const ask = ({ fd, file }: Handle): Stats | Failed => this.stats({ path: file?.path ?? '', fd, file })
-      this.backing = new Backing(this.native, device, this.knobs.keepCache ? ask : undefined)
+      const asks: Asks = {
+        stats: ({ fd, file }) => this.stats({ path: file?.path ?? '', fd, file }),
+        read: ({ fd, file }, buffer, offset, length) =>
+          this.ask('read', { fd, file, buffer, offset, length, position: 0 }),
+      }
+      this.backing = new Backing(this.native, device, this.knobs.keepCache ? asks : undefined)
     }
   }
 

@@ -164,6 +164,7 @@ export const OFFSETS = {
   STATX_IN: { getattr_flags: 0, reserved: 4, fh: 8, sx_flags: 16, sx_mask: 20, SIZE: 24 },
   STATX_OUT: { attr_valid: 0, attr_valid_nsec: 8, flags: 12, spare: 16, stat: 32, SIZE: 288 },
   NOTIFY_INVAL_INODE_OUT: { ino: 0, off: 8, len: 16, SIZE: 24 },
+  NOTIFY_STORE_OUT: { nodeid: 0, offset: 8, size: 16, padding: 20, SIZE: 24 },
   NOTIFY_INVAL_ENTRY_OUT: { parent: 0, namelen: 8, flags: 12, SIZE: 16 },
   NOTIFY_DELETE_OUT: { parent: 0, child: 8, namelen: 16, padding: 20, SIZE: 24 },
   NOTIFY_RETRIEVE_IN: { dummy1: 0, offset: 8, size: 16, dummy2: 20, dummy3: 24, dummy4: 32, SIZE: 40 },
