@@ -221,9 +221,18 @@ rootedTest('requests in a row are about a directory that is held, for a moment a
   }
   const s = cached(60_000)
   const at = lookupIn(s, 1, 'in')
-  t.true(lookupIn(s, at, 'one') > 0)
-  renameSync(join(dir, 'in'), join(dir, 'out'))
-  t.true(lookupIn(s, at, 'two') > 0, 'as the kernel goes on too')
+  for (;;) {
+    s.leave()
+    const begun = performance.now()
+    t.true(lookupIn(s, at, 'one') > 0)
+    renameSync(join(dir, 'in'), join(dir, 'out'))
+    const two = lookupIn(s, at, 'two')
+    if (performance.now() - begun < 10) {
+      t.true(two > 0, 'as the kernel goes on too')
+      break
+    }
+    renameSync(join(dir, 'out'), join(dir, 'in'))
+  }
   await setTimeout(15)
   t.is(lookupIn(s, at, 'one'), 0, 'its time is over: absent')
   renameSync(join(dir, 'out'), join(dir, 'in'))
