@@ -332,6 +332,10 @@ export class DCache {
           inode.children = undefined
         }
         this.#remove(name)
+        // It is open, or has another name.
+        if (inode?.held !== true) continue
+        this.forgetInode(inode)
+        inode.changed = this.stamp
       }
     }
   }

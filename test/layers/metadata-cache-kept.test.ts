@@ -4,7 +4,7 @@ import test from 'ava'
 import { Failed, type Op } from '../../lib/index.js'
 import type { Lower, LowerOp } from '../../lib/lower.js'
 import { make } from './cached-scene.js'
-import { type Asked, agree, file, get, list, lstat, mkdir, open, unlink } from './orders.js'
+import { Actor, type Asked, agree, file, get, list, lstat, mkdir, open, unlink } from './orders.js'
 
 const { O_RDONLY, O_RDWR } = constants
 const failing = (op: Op, errno: string) => (lower: Lower) => {
@@ -67,6 +67,38 @@ test('writing to a file takes its capability away', (t) => {
       t.false(scene.ask(asked).includes('cap'))
     }
   }
+})
+
+test('what is beneath an invalidated directory is forgotten, also of what has another name or is open', (t) => {
+  let value = 'old'
+  const valued = (lower: Lower): Lower => {
+    const getxattr = { ...lower.ops.getxattr, sync: () => Buffer.from(value) }
+    return { ...lower, ops: { ...lower.ops, getxattr } as Lower['ops'] }
+  }
+  for (const path of ['/d/h', '/d/f']) {
+    const { scene, cache } = make({}, valued)
+    scene.ask(lstat('/d'))
+    scene.ask(lstat('/e/h'))
+    if (path === '/d/f') scene.raw(open(path, O_RDWR))
+    value = 'old'
+    t.is(scene.ask(get(path)), "'old'")
+    value = 'new'
+    t.is(scene.ask(get(path)), "'old'")
+    cache.invalidate('/d')
+    t.is(scene.ask(get(path)), "'new'", path)
+  }
+  const { scene, cache } = make({}, valued)
+  scene.ask(lstat('/d/f'))
+  const fd = scene.raw(open('/d/f', O_RDONLY)) as number
+  value = 'old'
+  const asking = new Actor(scene, [['getxattr', { path: '', fd, name: 'user.a', follow: true }]])
+  asking.step()
+  asking.step()
+  value = 'new'
+  cache.invalidate('/d')
+  asking.until()
+  t.deepEqual(asking.said, ["'old'"])
+  t.is(scene.ask(get('/d/f')), "'new'", 'it set out before')
 })
 
 test('a request that must follow no link meets one that is known', (t) => {

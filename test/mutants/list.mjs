@@ -175,6 +175,8 @@ export const mutants = [
     ['if (!this.cache.stableInodes && open.writes) this.cache.all.busy--', ''],
   ]),
   ...cache('dcache', [
+    ['        this.forgetInode(inode)\n        inode.changed = this.stamp\n', '        inode.changed = this.stamp\n'],
+    ['        this.forgetInode(inode)\n        inode.changed = this.stamp\n', '        this.forgetInode(inode)\n'],
     ['    this.space.changed = ++this.stamp\n    dir.children', '    dir.children'],
     ['if (name.inode !== undefined) this.doubt(name.inode)', ''],
     ['    this.doubt(undefined)\n', ''],
