@@ -101,6 +101,16 @@ test('what is beneath an invalidated directory is forgotten, also of what has an
   t.is(scene.ask(get('/d/f')), "'new'", 'it set out before')
 })
 
+test('where a file has two names, what is removed is looked at first, and nothing else is forgotten', (t) => {
+  const { scene } = make()
+  for (const path of ['/d/h', '/d/g', '/e']) scene.ask(lstat(path))
+  t.is(scene.ask(unlink('/e/f')), 'done')
+  t.is(
+    scene.count(['lookup', 'getattr'], () => scene.ask(lstat('/d/g'))),
+    0,
+  )
+})
+
 test('a request that must follow no link meets one that is known', (t) => {
   const { scene } = make()
   const strictly = (path: string): Asked => [
