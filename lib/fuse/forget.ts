@@ -23,7 +23,7 @@ export const listen = (s: Session): void => {
 
 /** Makes the layers forget; an empty list: everything. */
 export const forget = (s: Session, paths: readonly string[]): void => {
-  s.leave()
+  s.near.leave()
   s.isForgetting = true
   let plain = true
   for (const layer of s.x.layers) {

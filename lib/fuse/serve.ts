@@ -129,6 +129,6 @@ export const report = (s: Session, counters: Counters): void => {
 
 /** After the mount has ended: nobody will release what is open. */
 export const closeAll = (s: Session): void => {
-  s.leave()
+  s.near.leave()
   for (const handle of s.handles) close(s, handle)
 }

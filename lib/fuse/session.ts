@@ -17,12 +17,11 @@ import { CallerIds, MountCaller } from './identity.js'
 import { MAX_WRITE } from './init.js'
 import { type Inode, InodeTable } from './inode-table.js'
 import { ATTR_OUT, ENTRY_OUT, OPEN_OUT } from './layout.js'
+import { Near } from './near.js'
 import type { Knobs } from './offload.js'
 import type { ReadAround } from './read-around.js'
 import type { InitOut } from './reply.js'
 import { REPLY, type RequestWire, setU64, Wire } from './wire.js'
-
-const now = performance.now.bind(performance)
 
 type Ask = (req: Request<Op>, cx: Context) => Reply<Op> | Failed
 
@@ -43,11 +42,6 @@ export const attributesOf = ({ path, fd, file }: Target): Request<'getattr'> => 
   follow: false,
   precise: true,
 })
-
-/** How long directories stay held below for the requests that come in a row. */
-const NEAR_MS = 10
-/** How many of them: a program reads in one, writes in another, and looks at what is above. */
-const NEAR = 4
 
 /** Seconds as the kernel has them. */
 class Valid {
@@ -102,6 +96,8 @@ export class Session {
   readonly forgotten: (string | undefined)[] = []
   /** They are told from outside. */
   isForgetting = false
+  /** The directories that are held below. */
+  readonly near = new Near(this)
   /** The directory that the file is in whose attributes were asked for last. */
   askedIn: Inode | undefined
   /** Told of each directory that the kernel keeps something of; undefined: nobody watches. */
@@ -118,9 +114,6 @@ export class Session {
   #caller: Caller
   #callerBefore: Caller
   readonly #own: OwnPlace | undefined
-  /** The directories that are held below, the last one first, and until when. */
-  readonly #near: Inode[] = []
-  #nearUntil = 0
 
   constructor(
     readonly x: Exchange,
@@ -195,41 +188,6 @@ export class Session {
     this.onLook(path)
   }
 
-  /**
-   * What comes next is probably about `dir`, or what is in it: it stays held below for a moment, and so do those before, a few
-   * of them. Only where the kernel keeps names for longer than that, and judges who may pass the directories above; and only
-   * on the root's own filesystem, which is in use anyway.
-   * @returns whether it does
-   */
-  near(dir: Inode): boolean {
-    const held = this.#near
-    if (dir === held[0]) return true
-    const { entryTtl, defaultPermissions } = this.knobs
-    if (entryTtl * 1000 < NEAR_MS || !defaultPermissions || this.waits) return false
-    const path = dir.dev === this.table.root.dev ? this.table.pathOf(dir) : undefined
-    if (path === undefined) {
-      this.leave()
-      return false
-    }
-    if (held.length === 0) this.#nearUntil = now() + NEAR_MS
-    const at = held.indexOf(dir)
-    if (at !== -1) held.splice(at, 1)
-    else if (held.length === NEAR) held.pop()
-    held.unshift(dir)
-    this.x.lower.listing?.(path)
-    return true
-  }
-  /** Whether `dir` is held. */
-  isNear(dir: Inode): boolean {
-    return this.#near.includes(dir)
-  }
-  /** They may not be where they were. */
-  leave(): void {
-    if (this.#near.length === 0) return
-    this.#near.length = 0
-    this.x.lower.listing?.(undefined)
-  }
-
   /** What is asked from now on is the session's own. */
   asSelf(): void {
     this.cx = this.x.context(this.x.caller)
@@ -237,7 +195,7 @@ export class Session {
 
   /** Before a request is handled. */
   setCaller(wire: RequestWire): void {
-    if (this.#near.length > 0 && now() >= this.#nearUntil) this.leave()
+    this.near.expire()
     this.cx = { caller: this.#callerOf(wire), epoch: this.x.epoch, depth: 0 }
   }
 

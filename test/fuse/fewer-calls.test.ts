@@ -222,7 +222,7 @@ rootedTest('requests in a row are about a directory that is held, for a moment a
   const s = cached(60_000)
   const at = lookupIn(s, 1, 'in')
   for (;;) {
-    s.leave()
+    s.near.leave()
     const begun = performance.now()
     t.true(lookupIn(s, at, 'one') > 0)
     renameSync(join(dir, 'in'), join(dir, 'out'))
@@ -279,11 +279,11 @@ rootedTest('a directory beside others is asked about in the one that they are in
   /** Which of the first three are held after `act`, where that took no longer than directories are held. */
   const held = (act: () => void): boolean[] => {
     for (;;) {
-      s.leave()
+      s.near.leave()
       s.askedIn = undefined
       const begun = performance.now()
       act()
-      if (performance.now() - begun < 10) return [at, one, two].map((id) => s.isNear(inode(id)))
+      if (performance.now() - begun < 10) return [at, one, two].map((id) => s.near.holds(inode(id)))
     }
   }
   const ask3 = (): void => {
@@ -296,12 +296,12 @@ rootedTest('a directory beside others is asked about in the one that they are in
   }
   t.deepEqual(held(again), [true, false, true], 'twice in a row')
   const four = (): void => {
-    for (const id of [at, two, ...subs]) t.true(s.near(inode(id)))
+    for (const id of [at, two, ...subs]) t.true(s.near.hold(inode(id)))
   }
   t.deepEqual(held(four), [true, false, true], 'four of them')
   const five = (): void => {
     four()
-    s.near(inode(one))
+    s.near.hold(inode(one))
   }
   t.deepEqual(held(five), [false, true, true], 'the one that was of no use longest is let go of')
 })

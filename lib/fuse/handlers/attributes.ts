@@ -90,8 +90,8 @@ const approach = (s: Session, inode: Inode): void => {
   const isDir = inode.type === S_IFDIR
   const dir = isDir ? inode : inode.parent
   if (dir === undefined || dir === s.table.root) return
-  const isBeside = isDir && dir.parent !== undefined && s.isNear(dir.parent)
-  if ((isDir && !isBeside) || dir === s.askedIn) s.near(dir)
+  const isBeside = isDir && dir.parent !== undefined && s.near.holds(dir.parent)
+  if ((isDir && !isBeside) || dir === s.askedIn) s.near.hold(dir)
   s.askedIn = dir
 }
 

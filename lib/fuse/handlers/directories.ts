@@ -73,7 +73,7 @@ const list =
     const limit = Math.min(REPLY + w.u32(READ_IN.size), s.out.bytes.length)
     if (above === undefined) return fill(s, dir, listing, offset, limit, plus, undefined)
     const { lower } = s.x
-    const isNear = s.near(dir)
+    const isNear = s.near.hold(dir)
     if (!isNear) lower.listing?.(above)
     try {
       return fill(s, dir, listing, offset, limit, plus, above)

@@ -132,7 +132,7 @@ export const create = (s: Session, w: RequestWire): number => {
   const flags = openFlags(asked)
   const mode = w.u32(CREATE_IN.mode) & 0o7777
   const made = flags | O_CREAT | (asked & O_EXCL)
-  s.near(dir)
+  s.near.hold(dir)
   const fd = s.askAsCaller(w, 'create', openOf(path, made, mode))
   if (fd instanceof Failed) return refused(fd)
   return created(s, fd, made, (stats) => s.table.adopt(dir, name, stats, path))

@@ -29,7 +29,7 @@ export const lookup = (s: Session, w: RequestWire): number => {
   const path = s.table.pathIn(dir, name)
   if (path === undefined) return -ENOENT
   s.looked(dir)
-  s.near(dir)
+  s.near.hold(dir)
   const stats = lookupAt(s, path)
   if (stats instanceof Failed) {
     if (stats.errno !== 'ENOENT') return refused(stats)
@@ -92,7 +92,7 @@ const make =
     const { name } = w
     const path = s.table.pathIn(dir, name)
     if (path === undefined) return -ENOENT
-    s.near(dir)
+    s.near.hold(dir)
     const failed: unknown = s.askAsCaller(w, op, making[op](path, w) as Request<O>)
     return failed instanceof Failed ? refused(failed) : made(s, dir, name, path)
   }
@@ -139,8 +139,8 @@ const remove =
     // Only of what is open: all others would pay for it.
     const ghost = target?.handles === undefined ? undefined : openGhost(s, target, path)
     // What it is held by must not be taken for what is made in its place.
-    if (op === 'rmdir') s.leave()
-    s.near(dir)
+    if (op === 'rmdir') s.near.leave()
+    s.near.hold(dir)
     const failed = s.ask(op, onPath(path))
     if (failed instanceof Failed) {
       dropGhost(s, ghost)
@@ -167,7 +167,7 @@ const renaming = (s: Session, w: RequestWire, newDirId: number, flags: number): 
   const path = table.pathIn(dir, name)
   const newPath = table.pathIn(newDir, name2)
   if (path === undefined || newPath === undefined) return -ENOENT
-  s.leave()
+  s.near.leave()
   const target = newDir.children?.get(name2)
   const ghost = flags === 0 && target !== undefined ? openGhost(s, target, newPath) : undefined
   const failed = s.ask('rename', renameOf(path, newPath, flags))
@@ -195,7 +195,7 @@ export const link = (s: Session, w: RequestWire): number => {
   // The kernel asks it of a file without a name only where that was made so.
   const target = s.target(inode)
   if (target === undefined) return -ENOENT
-  s.near(dir)
+  s.near.hold(dir)
   const failed = s.ask('link', linkOf(target.path, newPath, target.fd, target.file))
   if (failed instanceof Failed) return refused(failed)
   return made(s, dir, name, newPath)
