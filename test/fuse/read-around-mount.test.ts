@@ -74,10 +74,10 @@ const LONG = 1200
 const SOME = 200
 /** READDIRPLUS for all of them, with at most 32 KiB each. */
 const PAGES = 6
-/** A stack that takes a millisecond for each name, as a module; its URL. */
-const slowStack = ({ dir, back }: Place): URL => {
+/** A stack that takes a millisecond for each name, as a module; its URL. Programs that are started meet plyfs as sources. */
+const slowStack = ({ dir, back }: Place, isStarted = false): URL => {
   fill(join(back, 'in'), LONG)
-  const dist = process.env.PLYFS_TEST === 'dist'
+  const dist = process.env.PLYFS_TEST === 'dist' && !isStarted
   const from = (path: string): string =>
     JSON.stringify(
       dist ? new URL(`../../dist/${path}.js`, import.meta.url).href : pathToFileURL(join(lib, '..', `${path}.ts`)).href,
@@ -126,7 +126,7 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
   needsFuse(`${signal} while a directory is listed`, async (t) => {
     const where = place(t)
     // .mjs: the command takes it for a module.
-    const { child } = await start(['mount', new URL(slowStack(where)).pathname, where.mnt])
+    const { child } = await start(['mount', new URL(slowStack(where, true)).pathname, where.mnt])
     await visit(join(where.mnt, 'in'), SOME)
     child.kill(signal)
     t.is(await exit(child), signal === 'SIGTERM' ? 0 : signal)
@@ -142,7 +142,7 @@ needsFuse('process.exit() while a directory is listed', async (t) => {
     program,
     `import { exec } from 'node:child_process'
      import { mount } from ${JSON.stringify(pathToFileURL(join(lib, 'fuse/index.ts')).href)}
-     const mounted = await mount(new URL(${JSON.stringify(slowStack(where).href)}), ${at})
+     const mounted = await mount(new URL(${JSON.stringify(slowStack(where, true).href)}), ${at})
      console.log('up')
      exec(${JSON.stringify(script(SOME))}, { env: { DIR: ${at} + '/in' } }, () => process.exit(7))`,
   )
