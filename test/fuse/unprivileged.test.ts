@@ -19,7 +19,7 @@ const SCRIPT = `if ! setpriv ${USER.join(' ')} test -w /dev/fuse; then
   rmdir "$dir"
 fi
 echo ready
-exec sleep 100`
+exec cat`
 let view: ChildProcess | undefined
 const inView = (): string[] => ['nsenter', `--mount=/proc/${view?.pid}/ns/mnt`, '--wd=/', 'setpriv', ...USER]
 const setpriv = (): string => `exec ${inView().join(' ')}`
@@ -40,7 +40,7 @@ const missing =
 
 test.before(async () => {
   if (missing !== undefined) return
-  view = spawn('unshare', ['-m', '/bin/sh', '-ec', SCRIPT], { cwd: '/', stdio: ['ignore', 'pipe', 'inherit'] })
+  view = spawn('unshare', ['-m', '/bin/sh', '-ec', SCRIPT], { cwd: '/', stdio: ['pipe', 'pipe', 'inherit'] })
   await new Promise((resolve) => view?.stdout?.once('data', resolve))
   // The user cannot keep what the loader compiles.
   const { dir, mnt } = freshPlace()
