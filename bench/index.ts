@@ -7,10 +7,10 @@
  */
 import { fork } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { areas } from './areas.js'
+import { machine } from './machine.js'
 import type { Result } from './measure.js'
 import { shown, verdicts } from './report.js'
 import { judge } from './targets.js'
@@ -54,7 +54,6 @@ if (smoke) console.log('smoke: rounds and sizes are too small to judge by')
 
 const file = json ?? (smoke || only !== undefined ? undefined : fileURLToPath(new URL('results.json', import.meta.url)))
 if (file !== undefined) {
-  const machine = { node: process.version, platform: process.platform, arch: process.arch, cpu: cpus()[0]?.model }
   const rows = judged.map(({ target, value, ok }) => ({ ...target, measured: value, ok }))
-  writeFileSync(file, `${JSON.stringify({ machine, results, targets: rows }, null, 2)}\n`)
+  writeFileSync(file, `${JSON.stringify({ machine: machine(), results, targets: rows }, null, 2)}\n`)
 }
