@@ -6,7 +6,7 @@ import type { Lower, LowerOp } from '../../lib/lower.js'
 import { make } from './cached-scene.js'
 import { Actor, type Asked, agree, file, get, list, lstat, mkdir, open, unlink } from './orders.js'
 
-const { O_RDONLY, O_RDWR } = constants
+const { O_CREAT, O_RDONLY, O_RDWR } = constants
 const failing = (op: Op, errno: string) => (lower: Lower) => {
   const own = lower.ops[op] as LowerOp<Op>
   let fails = true
@@ -87,18 +87,44 @@ test('what is beneath an invalidated directory is forgotten, also of what has an
     cache.invalidate('/d')
     t.is(scene.ask(get(path)), "'new'", path)
   }
-  const { scene, cache } = make({}, valued)
+  for (const what of ['/d', undefined]) {
+    const { scene, cache } = make({}, valued)
+    scene.ask(lstat('/d/f'))
+    const fd = scene.raw(open('/d/f', O_RDWR)) as number
+    value = 'old'
+    const asking = new Actor(scene, [['getxattr', { path: '', fd, name: 'user.a', follow: true }]])
+    asking.step()
+    asking.step()
+    value = 'new'
+    cache.invalidate(what)
+    asking.until()
+    t.deepEqual(asking.said, ["'old'"])
+    t.is(scene.ask(get('/d/f')), "'new'", 'it set out before')
+  }
+})
+
+test('what is forgotten while something changes is kept again once that has changed', (t) => {
+  const { scene, cache } = make()
   scene.ask(lstat('/d/f'))
-  const fd = scene.raw(open('/d/f', O_RDONLY)) as number
-  value = 'old'
-  const asking = new Actor(scene, [['getxattr', { path: '', fd, name: 'user.a', follow: true }]])
-  asking.step()
-  asking.step()
-  value = 'new'
-  cache.invalidate('/d')
-  asking.until()
-  t.deepEqual(asking.said, ["'old'"])
-  t.is(scene.ask(get('/d/f')), "'new'", 'it set out before')
+  const changing = new Actor(scene, [['setattr', { path: '/d/f', follow: true, set: { mode: 0o600 } }]])
+  changing.until('setattr')
+  cache.invalidate()
+  changing.until()
+  scene.ask(lstat('/d/g'))
+  t.is(
+    scene.count(['lookup', 'getattr'], () => scene.ask(lstat('/d/g'))),
+    0,
+  )
+})
+
+test('a known file that is opened as if it might have to be made is known to be the one that is open', (t) => {
+  const { scene } = make()
+  for (const path of ['/d/f', '/d/g']) scene.ask(lstat(path))
+  scene.raw(open('/d/f', O_RDWR | O_CREAT))
+  t.is(
+    scene.count(['lookup', 'getattr'], () => scene.ask(lstat('/d/g'))),
+    0,
+  )
 })
 
 test('where a file has two names, what is removed is looked at first, and nothing else is forgotten', (t) => {
