@@ -125,6 +125,10 @@ test('a known file that is opened as if it might have to be made is known to be 
     scene.count(['lookup', 'getattr'], () => scene.ask(lstat('/d/g'))),
     0,
   )
+  for (const path of ['/d/h', '/e/h']) scene.ask(lstat(path))
+  const fd = scene.raw(open('/d/h', O_RDWR | O_CREAT)) as number
+  scene.ask(['write', { fd, buffer: Buffer.from('more'), offset: 0, length: 4, position: 100 }])
+  agree(t, scene, [lstat('/e/h')], 'written by its other name')
 })
 
 test('where a file has two names, what is removed is looked at first, and nothing else is forgotten', (t) => {
