@@ -286,19 +286,23 @@ test('what is beneath a directory is kept again once the directory has been look
   }
 })
 
-test('a link was replaced while it was looked up, and is then read by its name: it is another by its other name', (t) => {
-  const scene = make()
-  for (const path of ['/d/f', '/e']) scene.ask(lstat(path))
-  now += TTL - 1
+/** `/l` leads elsewhere by the time that what was found of it is told; `asked` has the root looked for anew meanwhile. */
+const replacedWhileLookedUp = (scene: Scene, asked: string): void => {
   const looking = new Actor(scene, [lstat('/l')])
   looking.until('lookup')
   looking.step()
   for (const change of [unlink('/l'), symlink('e', '/l')]) scene.behind(change)
   now += 1
-  // The root is looked for anew meanwhile.
-  scene.ask(lstat('/other'))
+  scene.ask(lstat(asked))
   now += 1
   looking.until()
+}
+
+test('a link was replaced while it was looked up, and is then read by its name: it is another by its other name', (t) => {
+  const scene = make()
+  for (const path of ['/d/f', '/e']) scene.ask(lstat(path))
+  now += TTL - 1
+  replacedWhileLookedUp(scene, '/other')
   for (const path of ['/l/f', '/other/f']) scene.ask(lstat(path))
   now += TTL - 2
   agree(t, scene, ['/other/f', '/l/f'].map(lstat), 'in time')
@@ -354,15 +358,7 @@ test('a directory is listed by a link that was replaced: what is not listed is m
   const scene = make()
   scene.behind(file('/d/n'))
   now += TTL - 1
-  const looking = new Actor(scene, [lstat('/l')])
-  looking.until('lookup')
-  looking.step()
-  for (const change of [unlink('/l'), symlink('e', '/l')]) scene.behind(change)
-  now += 1
-  // The root is looked for anew meanwhile.
-  scene.ask(lstat('/d'))
-  now += 1
-  looking.until()
+  replacedWhileLookedUp(scene, '/d')
   for (const asked of [lstat('/other'), lstat('/other/f'), list('/l'), lstat('/d/n')]) scene.ask(asked)
   now += TTL - 2
   agree(t, scene, [lstat('/d/n')], 'in time')
