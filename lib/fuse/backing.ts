@@ -5,8 +5,8 @@
  * What is small and read again and again is kept as pages instead: to open it costs less, and whoever reads what is passed
  * makes its time of access unknown, so that the next one to ask for attributes comes up.
  */
-import { constants as fs } from 'node:fs'
 import { errnoCode } from '../errno.js'
+import { O_ACCMODE, O_TRUNC } from '../flags.js'
 import type { Native } from '../native/index.js'
 import type { Stats } from '../op.js'
 import { Failed } from '../verdict.js'
@@ -15,8 +15,6 @@ import type { Handle } from './handles.js'
 import type { Inode } from './inode-table.js'
 import { PageStore } from './page-store.js'
 
-const O_ACCMODE = 3
-const { O_TRUNC } = fs
 const S_IFMT = 0o170000
 const S_IFREG = 0o100000
 /** set-user-id and set-group-id: a write by others must take them away, which nobody would see. */

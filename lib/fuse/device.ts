@@ -83,7 +83,8 @@ const poller = (calls: Sys, device: number): ((ms: number) => boolean) => {
   const memory = new ArrayBuffer(8 + 16)
   const polled = new Int32Array(memory, 0, 2)
   const time = new BigInt64Array(memory, 8, 2)
-  const [address, timeAt] = [calls.address(memory), calls.address(memory, 8)]
+  const address = calls.address(memory)
+  const timeAt = offsetBy(address, 8)
   return (ms) => {
     polled.set([device, POLLIN])
     time[1] = BigInt(Math.floor(ms * 1e6))

@@ -12,7 +12,7 @@ import {
   RESOLVE_NO_SYMLINKS,
   STATX_TYPE,
 } from '../native/index.js'
-import { type Arg, type Sys, sys as systemCalls } from '../native/sys.js'
+import { type Arg, offsetBy, type Sys, sys as systemCalls } from '../native/sys.js'
 import { pathBytes } from '../path-bytes.js'
 import type { Counters } from './counters.js'
 import { encodeInvalInode } from './notify.js'
@@ -79,7 +79,8 @@ export class Lister {
 
   async #list(calls: Sys, { path, node }: ToList): Promise<void> {
     if (this.#isOver) return
-    const [how, at, names] = [0, PATH, NAMES].map((by) => calls.address(this.#memory, by)) as [Arg, Arg, Arg]
+    const how: Arg = calls.address(this.#memory)
+    const [at, names] = [offsetBy(how, PATH), offsetBy(how, NAMES)]
     const bytes = pathBytes(this.mountpoint + path)
     if (bytes.length >= PATH_MAX) return
     new Uint8Array(this.#memory, PATH, PATH_MAX).fill(0).set(bytes)

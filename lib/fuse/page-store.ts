@@ -4,7 +4,7 @@
  * page cache: a page that is being read is locked until its READ is answered, and who stores into it waits for that.
  */
 import type { Arg } from '../native/sys.js'
-import { offsetBy, sys } from '../native/sys.js'
+import { sys } from '../native/sys.js'
 import { Failed } from '../verdict.js'
 import { NOTIFY_STORE_OUT } from './layout.js'
 import { encodeStore } from './notify.js'
@@ -30,7 +30,7 @@ export class PageStore {
     if (calls === undefined) throw new Error('the FUSE device needs koffi')
     const memory = new ArrayBuffer(DATA + max)
     this.#out = new Wire(Buffer.from(memory))
-    this.#address = offsetBy(calls.address(memory), 0)
+    this.#address = calls.address(memory)
     this.#write = calls.of3('write')
   }
 

@@ -25,8 +25,8 @@ export interface Sys {
    * there until then.
    */
   later(name: SyscallName, a: Arg, b: Arg, c: Arg, d: Arg): Promise<number>
-  /** The address of an ArrayBuffer's memory, which stays where it is; or of what is `by` bytes further on. */
-  address(memory: ArrayBuffer, by?: number): Arg
+  /** The address of an ArrayBuffer's memory, which stays where it is. */
+  address(memory: ArrayBuffer): Arg
 }
 
 interface Call {
@@ -77,8 +77,8 @@ const load = (): Sys | undefined => {
       new Promise((resolve) => {
         four.async(numbers[name], a, b, c, d, (error, value) => resolve(error ? -1 : Number(value)))
       }),
-    address: (memory, by = 0) => {
-      const address = koffi.address(memory) + BigInt(by)
+    address: (memory) => {
+      const address = koffi.address(memory)
       // A tagged pointer (arm64 MTE) is too large for a number; a number costs less.
       return address <= Number.MAX_SAFE_INTEGER ? Number(address) : address
     },

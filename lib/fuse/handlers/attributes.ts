@@ -1,5 +1,6 @@
 /** Requests on attributes. */
 import { constants } from 'node:os'
+import { O_ACCMODE } from '../../flags.js'
 import type { Attributes, Stats } from '../../op.js'
 import { accessOf, onPath } from '../../request.js'
 import { makeStats } from '../../stats.js'
@@ -26,7 +27,6 @@ import { refused, type Session, type Target } from '../session.js'
 import { REPLY, type RequestWire, setU64, U64_MAX } from '../wire.js'
 
 const { ESTALE, EFBIG } = constants.errno
-const O_ACCMODE = 3
 const S_ISUID = 0o4000
 const S_ISGID = 0o2000
 const S_IXGRP = 0o010

@@ -1,6 +1,7 @@
 /** Requests that open files, and those on open files. */
 import { constants as fs } from 'node:fs'
 import { constants } from 'node:os'
+import { O_ACCMODE } from '../../flags.js'
 import { O_TMPFILE } from '../../native/index.js'
 import type { Attributes } from '../../op.js'
 import { openOf } from '../../request.js'
@@ -26,7 +27,6 @@ import { refused, type Session } from '../session.js'
 import { REPLY, type RequestWire, U64_MAX } from '../wire.js'
 import { withoutSetId } from './attributes.js'
 
-const O_ACCMODE = 3
 const { EBADF, EFBIG, ENOENT, EOPNOTSUPP, ESTALE } = constants.errno
 const { O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_TRUNC, O_NONBLOCK } = fs
 /** Where memory must be aligned; the kernel's own file does it, where it is passed through. */
